@@ -1,0 +1,3 @@
+module harness/worker
+
+go 1.23

@@ -1,0 +1,234 @@
+"""`harness.toml` as data. What it says is in `docs/reference/config.md`; what it names is made real by `session.py`."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harness import toml
+from harness.errors import Fault, InputError, Place, UsageError
+from harness.model import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from harness.model import Json
+
+NAME = "harness.toml"
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+COMMON = {
+    "target": {"protocol", "build", "check", "suites", "default", "oracle", "workers", "env", "pass_env"},
+    "suite": {"name", "reader", "stage", "out_of_scope", "timeout", "max_output", "rule"},
+    "rule": {"matcher", "cases", "reference", "output"},
+}
+"""Keys of the common schema; all others of a table belong to the module that it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleConfig:
+    """A `[[suite.rule]]`: which cases and references a matcher judges."""
+
+    matcher: str
+    cases: tuple[str, ...]
+    reference: str | None
+    output: str | None
+    options: Mapping[str, Json]
+    keys: tuple[str | int, ...]
+    """Where the table stands in the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteConfig:
+    """A `[[suite]]`."""
+
+    name: str
+    reader: str
+    stage: str
+    out_of_scope: str | None
+    limits: Limits
+    rules: tuple[RuleConfig, ...]
+    options: Mapping[str, Json]
+    keys: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetConfig:
+    """A `[target.NAME]`."""
+
+    name: str
+    protocol: str
+    build: tuple[tuple[str, ...], ...]
+    check: tuple[tuple[str, ...], ...]
+    suites: frozenset[str] | None
+    default: bool
+    oracle: bool
+    workers: int
+    environment: Mapping[str, str]
+    pass_env: tuple[str, ...]
+    options: Mapping[str, Json]
+    keys: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A workspace: `folder` holds the harness.toml; `root` is where the source project's tests lie."""
+
+    document: toml.Document
+    folder: Path
+    root: Path
+    rev: str | None
+    stages: tuple[str, ...]
+    targets: tuple[TargetConfig, ...]
+    suites: tuple[SuiteConfig, ...]
+    faults: list[Fault] = field(default_factory=list)
+
+    def target(self, name: str | None) -> TargetConfig:
+        """Find a target, or the default one. Raises UsageError when there is none of that name."""
+        if name is None:
+            return next((target for target in self.targets if target.default), self.targets[0])
+        for target in self.targets:
+            if target.name == name:
+                return target
+        names = [target.name for target in self.targets]
+        raise UsageError(f"no target named {name!r}{toml.nearest(name, names)} (targets: {', '.join(names)})")
+
+
+def locate(start: Path) -> Path:
+    """Find the harness.toml in a folder or above it. Raises UsageError when there is none."""
+    for folder in (start, *start.parents):
+        if (folder / NAME).is_file():
+            return folder / NAME
+    raise UsageError(f"no {NAME} in {start} or above it; go to a workspace, or name one with -C DIR")
+
+
+def load(path: Path) -> Config:
+    """Read a harness.toml. `faults` holds what the schema and the cross-checks found; the caller adds its own and raises.
+
+    Raises InputError at once where the file is so wrong that nothing more can be said about it.
+    """
+    document, faults = toml.load(path, "config")
+    if faults:
+        raise InputError(faults)
+    data = document.data
+    limits = _limits(data.get("limits", {}), Limits())
+    source = data.get("source", {})
+    config = Config(
+        document=document,
+        folder=path.parent,
+        root=path.parent / expand(source.get("root", "."), document, ("source", "root"), faults),
+        rev=source.get("rev"),
+        stages=tuple(data.get("stages", ())),
+        targets=tuple(_target(name, table, document, faults) for name, table in data["target"].items()),
+        suites=tuple(
+            _suite(table, number, limits, data.get("stages", ())) for number, table in enumerate(data["suite"])
+        ),
+        faults=faults,
+    )
+    faults.extend(_cross_check(config))
+    return config
+
+
+def expand(text: str, document: toml.Document, keys: tuple[str | int, ...], faults: list[Fault]) -> str:
+    """Put environment variables in place of `${NAME}` and `${NAME:-default}`."""
+
+    def value(found: re.Match[str]) -> str:
+        name, default = found[1], found[2]
+        if name not in os.environ and default is None:
+            faults.append(
+                Fault(document.place(*keys), f"the environment has no {name}; set it, or write ${{{name}:-default}}")
+            )
+        return os.environ.get(name, default or "")
+
+    return _VARIABLE.sub(value, text)
+
+
+def _limits(table: Mapping[str, Json], outer: Limits) -> Limits:
+    return Limits(float(table.get("timeout", outer.seconds)), table.get("max_output", outer.output))
+
+
+def _target(name: str, table: Mapping[str, Json], document: toml.Document, faults: list[Fault]) -> TargetConfig:
+    keys = ("target", name)
+    return TargetConfig(
+        name=name,
+        protocol=table.get("protocol", "jsonl"),
+        build=tuple(tuple(argv) for argv in table.get("build", ())),
+        check=tuple(tuple(argv) for argv in table.get("check", ())),
+        suites=frozenset(table["suites"]) if "suites" in table else None,
+        default=table.get("default", False),
+        oracle=table.get("oracle", False),
+        workers=table.get("workers", os.cpu_count() or 1),
+        environment={
+            key: expand(value, document, (*keys, "env", key), faults) for key, value in table.get("env", {}).items()
+        },
+        pass_env=tuple(table.get("pass_env", ())),
+        options={key: value for key, value in table.items() if key not in COMMON["target"]},
+        keys=keys,
+    )
+
+
+def _suite(table: Mapping[str, Json], number: int, limits: Limits, stages: tuple[str, ...]) -> SuiteConfig:
+    name = table["name"]
+    last = stages[-1] if stages else name
+    return SuiteConfig(
+        name=name,
+        reader=table["reader"],
+        stage=table.get("stage", name if name in stages or not stages else last),
+        out_of_scope=table.get("out_of_scope"),
+        limits=_limits(table, limits),
+        rules=tuple(_rule(rule, ("suite", number, "rule", place)) for place, rule in enumerate(table.get("rule", ()))),
+        options={key: value for key, value in table.items() if key not in COMMON["suite"]},
+        keys=("suite", number),
+    )
+
+
+def _rule(table: Mapping[str, Json], keys: tuple[str | int, ...]) -> RuleConfig:
+    cases = table.get("cases", ())
+    return RuleConfig(
+        matcher=table["matcher"],
+        cases=(cases,) if isinstance(cases, str) else tuple(cases),
+        reference=table.get("reference"),
+        output=table.get("output"),
+        options={key: value for key, value in table.items() if key not in COMMON["rule"]},
+        keys=keys,
+    )
+
+
+def _cross_check(config: Config) -> list[Fault]:
+    """Find what no schema can: names that do not meet."""
+    place = config.document.place
+    faults: list[Fault] = []
+    names = [suite.name for suite in config.suites]
+    for suite in config.suites:
+        if names.index(suite.name) != suite.keys[1]:
+            faults.append(Fault(place(*suite.keys, "name"), f"a second suite named {suite.name!r}; rename one of them"))
+        if config.stages and suite.stage not in config.stages:
+            hint = toml.nearest(suite.stage, config.stages)
+            faults.append(
+                Fault(place(*suite.keys, "stage"), f"suite {suite.name!r}: no stage named {suite.stage!r}{hint}")
+            )
+    used = {suite.stage for suite in config.suites}
+    faults.extend(
+        Fault(place("stages"), f'stage {stage!r} has no suite; give a suite `stage = "{stage}"`, or drop it')
+        for stage in config.stages
+        if stage not in used
+    )
+    for target in config.targets:
+        for name in sorted(target.suites or ()):
+            if name not in names:
+                hint = toml.nearest(name, names)
+                faults.append(
+                    Fault(place(*target.keys, "suites"), f"target {target.name!r}: no suite named {name!r}{hint}")
+                )
+    defaults = [target for target in config.targets if target.default]
+    if len(defaults) > 1:
+        faults.append(Fault(place(*defaults[1].keys, "default"), "a second default target; keep one"))
+    if not defaults and len(config.targets) > 1:
+        faults.append(Fault(place("target"), "several targets and none is the default; add `default = true` to one"))
+    if not config.root.is_dir():
+        where = place("source", "root") if "source" in config.document.data else Place(str(config.document.path))
+        faults.append(Fault(where, f"[source] root: there is no folder {config.root}; correct it"))
+    return faults

@@ -1,0 +1,1 @@
+"""A stored run and its baseline → the compact report. Pure: the same run gives the same bytes."""

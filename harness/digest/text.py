@@ -1,0 +1,170 @@
+"""The digest as text: verdict first, then what to fix, then how to see more."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.digest.diff import first_difference, printable, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from harness.model import Json
+    from harness.store import StoredResult, StoredRun
+
+_WIDTH = 150
+_LINES_A_GROUP = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What changed since the baseline: ids of cases."""
+
+    fixed: tuple[str, ...] = ()
+    regressed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+def compare(now: Mapping[str, str], before: Mapping[str, str]) -> Delta:
+    """Compare the standings of two whole runs of one target. A case that leaves the count has regressed."""
+    good = {"passed", "stale"}
+    fixed = (case for case, standing in now.items() if standing in good and before.get(case, "passed") not in good)
+    regressed = (case for case, standing in now.items() if standing not in good and before.get(case) in good)
+    return Delta(tuple(sorted(fixed)), tuple(sorted(regressed)), tuple(sorted(set(before) - set(now))))
+
+
+def render(run: StoredRun, failures: Iterable[StoredResult], stale: Iterable[StoredResult], delta: Delta) -> str:
+    """Write the digest of a run; ends with a newline."""
+    lines = [headline(run, delta)]
+    lines += _target(run)
+    lines += [f"REGRESSED {case}" for case in delta.regressed]
+    lines += [f"gone      {case} (was there in the last whole run)" for case in delta.gone]
+    lines += [
+        f"stale     {result.id}: listed ({_short(result.reason)}), yet it passes; remove its entry from skiplist.toml"
+        for result in stale
+    ]
+    groups: dict[tuple[str, str], list[StoredResult]] = defaultdict(list)
+    for result in failures:
+        groups[result.stage, group_of(result)].append(result)
+    for (stage, group), members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+        lines += _group(stage, group, members)
+    lines += [f"note: {_short(note)}" for note in run.notices]
+    if groups:
+        first = min(groups.items(), key=lambda item: (-len(item[1]), item[0]))[1][0]
+        lines.append(f"next: harness show {first.id}")
+    return "\n".join(lines) + "\n"
+
+
+def headline(run: StoredRun, delta: Delta) -> str:
+    """Write the first line: verdicts and counts."""
+    summary = run.summary
+    standings: Mapping[str, int] = summary["standings"]
+    passed = standings.get("passed", 0) + standings.get("stale", 0)
+    beyond = standings.get("out_of_scope", 0) + standings.get("not_attempted", 0)
+    scope = sum(standings.values()) - beyond
+    words = [" ".join(run.verdicts)]
+    strengths: Mapping[str, int] = summary["achieved"]
+    how = (
+        f" ({', '.join(f'{count} {name}' for name, count in strengths.items())})" if set(strengths) - {"exact"} else ""
+    )
+    if run.whole or not run.selection:
+        words.append(f"{passed}/{scope} pass{how}")
+    else:
+        words.append(
+            f"{passed} of {scope + summary['left_out']} selected"
+            if passed == scope
+            else f"{passed}/{scope} pass{how} of {scope + summary['left_out']}"
+        )
+    parts = [" ".join(words)]
+    parts += [f"+{len(delta.fixed)} fixed"] if delta.fixed else []
+    lost = len(delta.regressed) + len(delta.gone)
+    parts += [f"{lost} REGRESSED"] if lost else []
+    names = {
+        "failed": "failed",
+        "todo": "todo",
+        "accepted": "accepted",
+        "unsupported": "unsupported",
+        "flaky": "flaky",
+        "stale": "stale",
+    }
+    names |= {"not_run": "not run", "not_attempted": "not attempted", "out_of_scope": "out of scope"}
+    parts += [f"{standings[key]} {name}" for key, name in names.items() if standings.get(key)]
+    parts += [f"incomplete: {summary['cut_short']}"] if summary["cut_short"] else []
+    return " · ".join([*parts, f"{run.target} run {run.id}"])
+
+
+def group_of(result: StoredResult) -> str:
+    """Name what went wrong, without what is the case's own: quoted texts and numbers become holes."""
+    why = result.why or ""
+    return f"{result.outcome}: {shorten(holes(why), 100)}"
+
+
+def holes(text: str) -> str:
+    """Replace quoted texts and numbers, so that alike messages are alike."""
+    out: list[str] = []
+    quote = ""
+    for char in printable(text):
+        if quote:
+            if char == quote:
+                quote = ""
+                out.append("_")
+        elif char in "'\"`":
+            quote = char
+        elif char.isdigit():
+            if not out or out[-1] != "#":
+                out.append("#")
+        else:
+            out.append(char)
+    return "".join(out)
+
+
+def _target(run: StoredRun) -> Iterator[str]:
+    summary = run.summary
+    if summary["target_down"]:
+        yield f"target {run.target}: {_short(summary['target_down'])}"
+    for broken in summary["checks_failed"]:
+        yield f"check failed: {_short(broken)}"
+    for line in summary["said"]:
+        yield f"  {shorten(printable(line), 200)}"
+
+
+def _group(stage: str, group: str, members: Sequence[StoredResult]) -> Iterator[str]:
+    yield f"[{stage}] x{len(members)} {group}"
+    for member in members[:_LINES_A_GROUP]:
+        yield f"  {member.id.partition('/')[2]}  {shorten(one_line(member), _WIDTH)}"
+    if len(members) > _LINES_A_GROUP:
+        rest = members[_LINES_A_GROUP:]
+        yield f"  +{len(rest)} more: {shorten(', '.join(member.id.partition('/')[2] for member in rest), _WIDTH)} (harness list --standing failed)"
+
+
+def one_line(result: StoredResult) -> str:
+    """Say what is wrong with one case, in one line."""
+    want, got = texts(result)
+    if (
+        result.outcome == "failed"
+        and want is not None
+        and got is not None
+        and (result.why or "").endswith("output differs")
+    ):
+        number, expected, found = first_difference(want, got)
+        return f"line {number}: -{printable(expected)} +{printable(found)}"
+    return printable(result.why or "")
+
+
+def texts(result: StoredResult) -> tuple[str | None, str | None]:
+    """Return the wanted and the actual text of the output that was compared, where both are text."""
+    detail, reply = result.detail, result.reply
+    if not detail or not reply or not detail["references"]:
+        return None, None
+    outputs: Json = reply.get("outputs", {"output": reply["output"]} if "output" in reply else {})
+    for reference in detail["references"]:
+        want, got = reference["contents"][0], outputs.get(reference["name"])
+        if isinstance(want, str) and isinstance(got, str) and want.rstrip() != got.rstrip():
+            return want, got
+    return None, None
+
+
+def _short(text: str | None) -> str:
+    return shorten(printable(text or ""), 300)

@@ -1,0 +1,113 @@
+"""`error`: the case must fail, and with the right error.
+
+The reference is text; a pattern with named groups takes the fields out of it, and each is compared with the field of the
+same name in the worker's error reply. An error whose whole `text` equals the reference is exact.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from rapidfuzz.fuzz import ratio
+
+from harness.judge import same
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OPTIONS: Mapping[str, Json] = {
+    "pattern": {"type": "string", "format": "regex", "minLength": 1},
+    "fields": {
+        "type": "object",
+        "additionalProperties": {
+            "anyOf": [
+                {"enum": ["exact", "ignored"]},
+                {
+                    "type": "object",
+                    "properties": {
+                        "similar": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+                        "map": {
+                            "type": "object",
+                            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+                        },
+                        "quoted": {"type": "boolean"},
+                    },
+                    "additionalProperties": False,
+                    "minProperties": 1,
+                },
+            ],
+        },
+    },
+}
+REQUIRED = ("pattern", "fields")
+
+_ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
+_LETTERS = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
+
+
+class Error:
+    """Kind, line, name and wording, each as strictly as the config says."""
+
+    wants: Literal["output", "error"] = "error"
+    loosenings: tuple[str, ...] = ()
+
+    def __init__(self, pattern: re.Pattern[str], fields: Mapping[str, Json]) -> None:
+        self._pattern = pattern
+        self._fields = fields
+        ignored = all(spec == "ignored" for spec in fields.values())
+        self.allowed = Strength.ANY_ERROR if ignored else Strength.FIELDS
+
+    def match(self, reference: Content, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:
+        """Compare field by field; a field that the reference leaves out is not compared."""
+        if not isinstance(reference, str) or not isinstance(got, ErrorReply):
+            return Mismatch("an error is due")
+        if got.text is not None and same(reference, got.text, canonical):
+            return Match(Strength.EXACT)
+        found = self._pattern.search(reference)
+        if found is None:
+            raise ReferenceFault(
+                "the rule's `pattern` finds nothing in this reference; widen it, or narrow the rule's `reference`"
+            )
+        wrong: list[str] = []
+        for name, spec in self._fields.items():
+            want = found[name]
+            if want is not None and spec != "ignored":
+                why = _differs(name, want, got.fields.get(name), {} if spec == "exact" else spec)
+                wrong += [why] if why else []
+        return Mismatch("wrong error: " + ", ".join(wrong)) if wrong else Match(self.allowed)
+
+
+def make(options: Mapping[str, Json]) -> Error:
+    """Compile the pattern; raises ValueError when pattern and fields do not speak of the same names."""
+    pattern = re.compile(options["pattern"])
+    fields: Mapping[str, Json] = options["fields"]
+    missing = sorted(set(fields) - set(pattern.groupindex))
+    if missing:
+        raise ValueError(f"`pattern` has no group named {', '.join(missing)}; write (?P<{missing[0]}>...)")
+    unsaid = sorted(set(pattern.groupindex) - set(fields))
+    if unsaid:
+        raise ValueError(f'`fields` does not say how to compare {", ".join(unsaid)}; write {unsaid[0]} = "exact"')
+    return Error(pattern, fields)
+
+
+def _differs(name: str, want: str, got: str | float | None, spec: Mapping[str, Json]) -> str | None:
+    if spec.get("quoted"):
+        want = _ESCAPE.sub(_unescape, want)
+    if got is None:
+        return f"no {name} (want {want!r})"
+    have = str(got)
+    if have == want or have in spec.get("map", {}).get(want, ()):
+        return None
+    if "similar" in spec:
+        likeness = ratio(want, have) / 100
+        if likeness >= spec["similar"]:
+            return None
+        return f"{name} {have!r} (want {want!r}; similar {likeness:.2f} < {spec['similar']})"
+    return f"{name} {have!r} (want {want!r})"
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    code = escape[1] or escape[2] or escape[3]
+    return chr(int(code, 16)) if code else _LETTERS.get(escape[4], escape[4])

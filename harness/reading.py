@@ -1,0 +1,162 @@
+"""One pass over a workspace's cases: what is selected, what judges each, and what is wrong with the files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from harness import toml
+from harness.errors import Fault, InputError, UsageError
+from harness.model import Case, Job, Misfit, Notice, Shared
+from harness.patterns import compile_glob, is_glob
+from harness.plan import fingerprint, plan
+from harness.session import described
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.config import TargetConfig
+    from harness.model import Content, Found, Plan
+    from harness.session import Suite, Workspace
+    from harness.skiplist import SkipList
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cases are wanted; nothing said is all of them."""
+
+    patterns: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    ids: frozenset[str] | None = None
+    """Exactly these: what failed in the last run."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left out."""
+        return not (self.patterns or self.suites or self.stages) and self.ids is None
+
+    def reaches(self, suite: Suite) -> bool:
+        """Whether a suite can hold anything that is wanted: if not, it is not even read."""
+        name = suite.config.name
+        if (self.suites and name not in self.suites) or (self.stages and suite.config.stage not in self.stages):
+            return False
+        ids = self.patterns if self.ids is None else tuple(self.ids)
+        return not ids or any(is_glob(one) or "/" not in one or one.startswith(f"{name}/") for one in ids)
+
+    def __str__(self) -> str:
+        words = [
+            *self.patterns,
+            *(f"--suite {name}" for name in self.suites),
+            *(f"--stage {name}" for name in self.stages),
+        ]
+        return " ".join(words + (["--failed"] if self.ids is not None else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A case before it runs: `job` for the runner, `plan` for the judge."""
+
+    job: Job
+    plan: Plan
+    suite: Suite
+
+
+@dataclass(slots=True)
+class Reading:
+    """A pass and what was learnt on the way; complete when `entries` is exhausted."""
+
+    workspace: Workspace
+    target: TargetConfig
+    skips: SkipList
+    selection: Selection
+    notices: list[Notice] = field(default_factory=list)
+    left_out: int = 0
+    """Cases that were read, and not wanted."""
+    _faults: list[Fault] = field(default_factory=list)
+    _ids: set[str] = field(default_factory=set)
+    _used: set[str] = field(default_factory=set)
+    _matched: set[str] = field(default_factory=set)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the wanted cases. Raises InputError with all faults, UsageError for a name that selects nothing.
+
+        After the first fault nothing more is yielded, but everything is still read, so that all faults are told at once.
+        """
+        for suite in self.workspace.suites:
+            if self.selection.reaches(suite):
+                yield from self._suite(suite)
+        self._close()
+
+    def _suite(self, suite: Suite) -> Iterator[Entry]:
+        config = suite.config
+        canonical = suite.reader.canonical
+        how = described(self.workspace, self.target, suite)
+        shared: Mapping[str, Content] = {}
+        common = fingerprint(shared, config.limits, canonical, how)
+        read: Iterator[Found] = suite.reader.read(config.name, self.workspace.config.root, config.options)
+        for found in read:
+            match found:
+                case Case():
+                    if self._wanted(found, suite) and not self._faults:
+                        excuse = self.skips.find(found.id)
+                        if excuse is not None:
+                            self._used.add(excuse.key)
+                        number = len(self._ids)
+                        yield Entry(
+                            Job(found, shared, config.limits, number),
+                            plan(found, suite.rules, excuse, canonical, common),
+                            suite,
+                        )
+                case Shared(files):
+                    shared = files
+                    common = fingerprint(shared, config.limits, canonical, how)
+                case Notice():
+                    self.notices.append(found)
+                case Fault():
+                    self._faults.append(found)
+                case Misfit(option, says):
+                    place = self.workspace.config.document.place(*config.keys, option)
+                    self._faults.append(Fault(place, f"suite {config.name!r}: {says}"))
+
+    def _wanted(self, case: Case, suite: Suite) -> bool:
+        """Count a case, check that it can be run, and say whether it is selected."""
+        case_id = case.id
+        if case_id in self._ids:
+            self._faults.append(self._repeated(case, suite))
+        self._ids.add(case_id)
+        if case.input is None and suite.config.out_of_scope is None:
+            says = f"suite {case.suite!r} has no input for this; name `inputs`, or declare `out_of_scope`"
+            self._faults.append(Fault(case.place, says))
+        selection = self.selection
+        wanted = selection.ids is None or case_id in selection.ids
+        if selection.patterns:
+            fits = {
+                one for one in selection.patterns if one in (case_id, case.name) or compile_glob(one).fullmatch(case_id)
+            }
+            self._matched |= fits
+            wanted = wanted and bool(fits)
+        self.left_out += not wanted
+        return wanted
+
+    def _repeated(self, case: Case, suite: Suite) -> Fault:
+        again = suite.reader.read(suite.config.name, self.workspace.config.root, suite.config.options)
+        first = next(one for one in again if isinstance(one, Case) and one.id == case.id)
+        return Fault(
+            case.place,
+            f"a second case with the id {case.id!r}; the first is {first.place}: narrow the globs or rename one",
+        )
+
+    def _close(self) -> None:
+        if self._faults:
+            raise InputError(self._faults)
+        for pattern in self.selection.patterns:
+            if pattern not in self._matched:
+                raise UsageError(f"no case {pattern!r}{toml.nearest(pattern, self._ids)} (harness list shows all)")
+        if self.selection.whole:
+            unused = [excuse for excuse in self.skips.entries() if excuse.key not in self._used]
+            if unused:
+                says = "matches no case{}; correct or remove the entry"
+                raise InputError(
+                    Fault(one.place, f"{one.key!r} " + says.format(toml.nearest(one.key, self._ids))) for one in unused
+                )

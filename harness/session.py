@@ -1,0 +1,198 @@
+"""Names in harness.toml → working parts. The only file that knows them all."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from harness import config as configs
+from harness import skiplist, toml
+from harness.errors import Fault, InputError, UsageError
+from harness.model import Json, Rule
+from harness.patterns import compile_glob
+from harness.plan import dumps
+from harness.sandbox import PASSED_ON, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from types import ModuleType
+
+    from harness.config import Config, RuleConfig, SuiteConfig, TargetConfig
+    from harness.model import Matcher, Reference, Target
+    from harness.skiplist import SkipList
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite whose reader and rules are real."""
+
+    config: SuiteConfig
+    reader: ModuleType
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A harness.toml whose every name has been found."""
+
+    config: Config
+    suites: tuple[Suite, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where the harness.toml lies."""
+        return self.config.folder
+
+    def suite(self, name: str) -> Suite:
+        """Find a suite. Raises UsageError when there is none of that name."""
+        for suite in self.suites:
+            if suite.config.name == name:
+                return suite
+        names = [suite.config.name for suite in self.suites]
+        raise UsageError(f"no suite named {name!r}{toml.nearest(name, names)} (suites: {', '.join(names)})")
+
+
+def open_workspace(folder: Path) -> Workspace:
+    """Find and read the harness.toml in a folder or above it. Raises UsageError, or InputError with every fault."""
+    config = configs.load(configs.locate(folder))
+    faults = config.faults
+    suites = [_suite(config, suite, faults) for suite in config.suites]
+    for target in config.targets:
+        _check_options(config, "target", target.protocol, target.options, target.keys, "protocol", faults)
+    if faults:
+        raise InputError(faults)
+    return Workspace(config, tuple(suite for suite in suites if suite is not None))
+
+
+def make_target(workspace: Workspace, target: TargetConfig) -> Target:
+    """Make a target that can be run."""
+    module = _module("targets", target.protocol)
+    made: Target = module.make(target.options, workspace.folder, target_environment(workspace, target))
+    return made
+
+
+def target_environment(workspace: Workspace, target: TargetConfig) -> dict[str, str]:
+    """Return all that a worker finds in its environment."""
+    own = {name: value.replace("{workspace}", str(workspace.folder)) for name, value in target.environment.items()}
+    return environment(own, target.pass_env)
+
+
+def described(workspace: Workspace, target: TargetConfig, suite: Suite) -> Json:
+    """Say how a target is driven for a suite: the part of every plan that no single case decides."""
+    return {
+        "protocol": target.protocol,
+        "options": target.options,
+        "build": target.build,
+        "environment": {
+            name: value for name, value in target_environment(workspace, target).items() if name not in PASSED_ON
+        },
+        "reader": suite.config.reader,
+        "reader_options": suite.config.options,
+    }
+
+
+def load_skiplist(workspace: Workspace, target: TargetConfig) -> SkipList:
+    """Read the skip list as it concerns one target. Raises InputError."""
+    config = workspace.config
+    oracles = [one.name for one in config.targets if one.oracle]
+    names = [one.name for one in config.targets]
+    found = skiplist.load(workspace.folder / skiplist.NAME, target.name, config.target(None).name, oracles, names)
+    if found.faults:
+        raise InputError(found.faults)
+    return found
+
+
+# --- names -> modules ----------------------------------------------------------------------------------------------
+
+
+def _suite(config: Config, suite: SuiteConfig, faults: list[Fault]) -> Suite | None:
+    reader = _check_options(config, "suite", suite.reader, suite.options, suite.keys, "reader", faults)
+    rules = [_rule(config, suite, number, rule, faults) for number, rule in enumerate(suite.rules, 1)]
+    exact = Rule(
+        _module("matchers", "exact").make({}),
+        f"{suite.name} otherwise (exact)",
+        "exact",
+        lambda _case, _reference: True,
+    )
+    return None if reader is None else Suite(suite, reader, (*(rule for rule in rules if rule is not None), exact))
+
+
+def _rule(config: Config, suite: SuiteConfig, number: int, rule: RuleConfig, faults: list[Fault]) -> Rule | None:
+    before = len(faults)
+    module = _check_options(config, "rule", rule.matcher, rule.options, rule.keys, "matcher", faults)
+    if module is None or len(faults) > before:
+        return None
+    try:
+        matcher: Matcher = module.make(rule.options)
+    except (ValueError, re.error) as problem:
+        faults.append(Fault(config.document.place(*rule.keys), f"matcher {rule.matcher!r}: {problem}"))
+        return None
+    spec = dumps([rule.matcher, rule.options])
+    return Rule(matcher, f"{suite.name} rule {number} ({rule.matcher})", spec, _fits(rule))
+
+
+def _fits(rule: RuleConfig) -> partial[bool]:
+    cases = [compile_glob(glob) for glob in rule.cases]
+    text = re.compile(rule.reference, re.MULTILINE) if rule.reference is not None else None
+    return partial(_rule_fits, cases, text, rule.output)
+
+
+def _rule_fits(
+    cases: list[re.Pattern[str]], text: re.Pattern[str] | None, output: str | None, name: str, reference: Reference
+) -> bool:
+    if output is not None and output != reference.name:
+        return False
+    if cases and not any(glob.fullmatch(name) for glob in cases):
+        return False
+    return text is None or all(
+        isinstance(content, str) and text.search(content) is not None for content in reference.contents
+    )
+
+
+_FOLDERS = {"reader": "readers", "protocol": "targets", "matcher": "matchers"}
+
+
+def _module(folder: str, name: str) -> ModuleType:
+    """A short name is a module of our folder; `package.module:name` is anybody's own. Raises ImportError, AttributeError."""
+    if ":" in name:
+        module, _, inside = name.partition(":")
+        found = importlib.import_module(module)
+        return getattr(found, inside) if inside else found
+    return importlib.import_module(f"harness.{folder}.{name}")
+
+
+def _check_options(
+    config: Config,
+    kind: str,
+    name: str,
+    options: Mapping[str, Json],
+    keys: tuple[str | int, ...],
+    word: str,
+    faults: list[Fault],
+) -> ModuleType | None:
+    """Find the module that a table names, and hold the rest of the table against the module's OPTIONS."""
+    folder = _FOLDERS[word]
+    names = [module.name for module in pkgutil.iter_modules(importlib.import_module(f"harness.{folder}").__path__)]
+    if ":" not in name and name not in names:
+        hint = toml.nearest(name, names) or f" (there are {', '.join(names)})"
+        faults.append(Fault(config.document.place(*keys, word), f"no {word} named {name!r}{hint}"))
+        return None
+    try:
+        module = _module(folder, name)
+    except (ImportError, AttributeError) as problem:
+        faults.append(Fault(config.document.place(*keys, word), f"{word} {name!r} can not be imported ({problem})"))
+        return None
+    known = {**{key: {} for key in configs.COMMON[kind]}, **module.OPTIONS}
+    schema = {
+        "type": "object",
+        "properties": known,
+        "required": list(getattr(module, "REQUIRED", ())),
+        "additionalProperties": False,
+    }
+    faults += toml.faults(config.document, dict(options), schema, keys)
+    return module

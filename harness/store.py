@@ -1,0 +1,436 @@
+"""`.harness/store.db`: every run, whole. The schema is for people and agents to query: `docs/reference/store.md`.
+
+A run is `incomplete` until its last row is written, so that whatever ends the harness leaves the earlier runs as they
+were, and this one marked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness import wire
+from harness.errors import StoreError
+from harness.model import (
+    Died,
+    ErrorReply,
+    Garbage,
+    Hung,
+    Json,
+    NotAttempted,
+    NotRun,
+    OutOfScope,
+    Outputs,
+    Oversize,
+    Panic,
+    Passed,
+    Result,
+    Strength,
+    Unsupported,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from harness.model import Observed
+
+FOLDER = ".harness"
+FORMAT = 1
+KEPT_RUNS = 30
+_BATCH = 1000
+_LOCK_SECONDS = 30.0
+
+_SCHEMA = """
+CREATE TABLE meta (format INTEGER NOT NULL);
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    number INTEGER NOT NULL UNIQUE,
+    started TEXT NOT NULL,
+    seconds REAL,
+    target TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('incomplete', 'complete')),
+    whole INTEGER NOT NULL,
+    selection TEXT NOT NULL,
+    verdicts TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    program TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    source TEXT NOT NULL,
+    notices TEXT NOT NULL,
+    stderr TEXT NOT NULL
+);
+CREATE TABLE results (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    suite TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    standing TEXT NOT NULL,
+    why TEXT,
+    reason TEXT,
+    achieved TEXT,
+    allowed TEXT,
+    plan TEXT,
+    seconds REAL,
+    alone INTEGER,
+    place TEXT,
+    reply TEXT,
+    stderr TEXT,
+    detail TEXT
+);
+CREATE INDEX results_by_run ON results (run, id);
+CREATE VIEW latest AS
+    SELECT * FROM runs WHERE number IN (SELECT max(number) FROM runs WHERE whole AND state = 'complete' GROUP BY target);
+CREATE VIEW failures AS
+    SELECT results.*, latest.target FROM results JOIN latest ON results.run = latest.id WHERE standing = 'failed';
+CREATE VIEW progress AS
+    SELECT runs.number, runs.id, runs.started, runs.target, results.stage, count(*) AS cases,
+           sum(standing IN ('passed', 'stale')) AS passed, sum(standing = 'failed') AS failed
+    FROM runs JOIN results ON results.run = runs.id GROUP BY runs.id, results.stage;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """One row of `runs`. `started` is UTC in ISO 8601; `seconds` is None while the run is not complete."""
+
+    id: str
+    number: int
+    started: str
+    seconds: float | None
+    target: str
+    state: str
+    whole: bool
+    selection: str
+    verdicts: tuple[str, ...]
+    summary: Mapping[str, Json]
+    program: Mapping[str, Json]
+    environment: Mapping[str, str]
+    worker: str
+    source: str
+    notices: tuple[str, ...]
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """One row of `results`.
+
+    `reply` is as on the wire, or how the worker ended; None when it equals the reference, or nothing ran.
+    `detail` is there for all that did not pass: input, params, settings, references and the rules that judged them.
+    """
+
+    run: str
+    number: int
+    id: str
+    suite: str
+    stage: str
+    outcome: str
+    standing: str
+    why: str | None
+    reason: str | None
+    achieved: str | None
+    allowed: str | None
+    plan: str | None
+    seconds: float | None
+    alone: bool
+    place: str
+    reply: Mapping[str, Json] | None
+    stderr: str
+    detail: Mapping[str, Json] | None
+
+
+class Store:
+    """The open database of one workspace."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open or create `.harness/` in a workspace. Raises StoreError, with the next step, when that can not be."""
+        self.folder = folder / FOLDER
+        try:
+            self.folder.mkdir(exist_ok=True)
+            ignore = self.folder / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n")
+        except OSError as problem:
+            raise StoreError(
+                f"{self.folder}: can not be used as the store ({problem.strerror}); move what is there out of the way"
+            ) from problem
+        self.path = self.folder / "store.db"
+        try:
+            self._db = sqlite3.connect(self.path, timeout=_LOCK_SECONDS, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._prepare()
+        except sqlite3.Error as problem:
+            raise self._broken(problem) from problem
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    def _prepare(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+            for statement in _SCHEMA.split(";\n"):
+                self._db.execute(statement)
+            self._db.execute("INSERT INTO meta VALUES (?)", (FORMAT,))
+        self._db.execute("COMMIT")
+        (found,) = self._db.execute("SELECT format FROM meta").fetchone()
+        if found != FORMAT:
+            raise StoreError(
+                f"{self.path}: format {found} is not the one this harness knows ({FORMAT}); upgrade port-harness, or remove the file"
+            )
+
+    def _broken(self, problem: sqlite3.Error) -> StoreError:
+        text = str(problem)
+        if "full" in text or "I/O" in text:
+            return StoreError(
+                f"{self.path}: could not be written ({text}); make room and run again (earlier runs are as they were)"
+            )
+        if "locked" in text:
+            return StoreError(f"{self.path}: another harness holds it ({text}); wait for it to end")
+        return StoreError(f"{self.path}: can not be used ({text}); move it away, and a new one is made")
+
+    # --- writing ---
+
+    def begin(self, run: StoredRun) -> RunWriter:
+        """Write a run's first row, marked incomplete; its number and, where it is taken, its id are chosen here."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            (number,) = self._db.execute("SELECT coalesce(max(number), 0) + 1 FROM runs").fetchone()
+            taken = {row[0] for row in self._db.execute("SELECT id FROM runs")}
+            name = next(name for name in _names() if name not in taken)
+            row = (name, number, *_run_row(run)[2:])
+            self._db.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - only question marks
+            self._db.execute("COMMIT")
+        except sqlite3.Error as problem:
+            raise self._broken(problem) from problem
+        return RunWriter(self, name)
+
+    def write(self, rows: list[tuple[Json, ...]]) -> None:
+        """Write results in one transaction."""
+        try:
+            self._db.execute("BEGIN")
+            self._db.executemany(f"INSERT INTO results VALUES ({', '.join('?' * 18)})", rows)  # noqa: S608 - only question marks
+            self._db.execute("COMMIT")
+        except sqlite3.Error as problem:
+            raise self._broken(problem) from problem
+
+    def end(self, name: str, changes: Mapping[str, Json]) -> None:
+        """Write what a run came to, and let the oldest runs go."""
+        assignments = ", ".join(f"{column} = ?" for column in changes)
+        try:
+            self._db.execute("BEGIN")
+            self._db.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*changes.values(), name))  # noqa: S608 - our own names
+            self._db.execute(
+                "DELETE FROM runs WHERE number <= (SELECT max(number) FROM runs) - ? AND id NOT IN (SELECT id FROM latest)",
+                (KEPT_RUNS,),
+            )
+            self._db.execute("COMMIT")
+        except sqlite3.Error as problem:
+            raise self._broken(problem) from problem
+
+    def forget(self, name: str) -> None:
+        """Remove a run that came to nothing because its inputs were wrong."""
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._db.execute("DELETE FROM runs WHERE id = ?", (name,))
+        except sqlite3.Error as problem:
+            raise self._broken(problem) from problem
+
+    # --- reading ---
+
+    def runs(self, limit: int = KEPT_RUNS) -> list[StoredRun]:
+        """List the newest runs first."""
+        return [_run_of(row) for row in self._query("SELECT * FROM runs ORDER BY number DESC LIMIT ?", (limit,))]
+
+    def run(self, name: str) -> StoredRun | None:
+        """Find a run by its id."""
+        return next((_run_of(row) for row in self._query("SELECT * FROM runs WHERE id = ?", (name,))), None)
+
+    def last_run(self, target: str | None = None) -> StoredRun | None:
+        """Find the newest run, of one target or of any."""
+        found = self._query(
+            "SELECT * FROM runs WHERE ?1 IS NULL OR target = ?1 ORDER BY number DESC LIMIT 1", (target,)
+        )
+        return next(map(_run_of, found), None)
+
+    def baseline(self, run: StoredRun) -> StoredRun | None:
+        """Find the last whole, complete run of the same target before a run."""
+        found = self._query(
+            "SELECT * FROM runs WHERE target = ? AND whole AND state = 'complete' AND number < ? ORDER BY number DESC LIMIT 1",
+            (run.target, run.number),
+        )
+        return next(map(_run_of, found), None)
+
+    def standings(self, run: StoredRun) -> dict[str, str]:
+        """Map case id -> standing."""
+        return {
+            row["id"]: row["standing"]
+            for row in self._query("SELECT id, standing FROM results WHERE run = ?", (run.id,))
+        }
+
+    def results(self, run: StoredRun, standing: str | None = None) -> Iterator[StoredResult]:
+        """Yield a run's results in the order of reading; only those of one standing, where one is given."""
+        query = "SELECT * FROM results WHERE run = ?1 AND (?2 IS NULL OR standing = ?2) ORDER BY number"
+        yield from map(_result_of, self._query(query, (run.id, standing)))
+
+    def result(self, run: StoredRun, case_id: str) -> StoredResult | None:
+        """Find one case of a run."""
+        return next(
+            map(_result_of, self._query("SELECT * FROM results WHERE run = ? AND id = ?", (run.id, case_id))), None
+        )
+
+    def _query(self, query: str, values: tuple[Json, ...]) -> Iterator[sqlite3.Row]:
+        try:
+            yield from self._db.execute(query, values)
+        except sqlite3.Error as problem:
+            raise self._broken(problem) from problem
+
+
+class RunWriter:
+    """A run that is being written, a batch at a time."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self.id = name
+        self._store = store
+        self._rows: list[tuple[Json, ...]] = []
+
+    def add(self, result: Result, standing: str) -> None:
+        """Add a result. Raises StoreError when a full batch can not be written."""
+        self._rows.append(_result_row(self.id, result, standing))
+        if len(self._rows) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        rows, self._rows = self._rows, []
+        if rows:
+            self._store.write(rows)
+
+    def finish(self, **changes: Json) -> None:
+        """Write the last results, and what the run came to."""
+        self.flush()
+        self._store.end(
+            self.id,
+            {
+                name: value if isinstance(value, str | int | float | None) else json.dumps(value)
+                for name, value in changes.items()
+            },
+        )
+
+    def forget(self) -> None:
+        """Remove all of it."""
+        self._rows.clear()
+        self._store.forget(self.id)
+
+
+def _names() -> Iterator[str]:
+    length = 2
+    while True:
+        for _ in range(64):
+            yield os.urandom(length).hex()
+        length += 1
+
+
+def _run_row(run: StoredRun) -> tuple[Json, ...]:
+    plain = (run.id, run.number, run.started, run.seconds, run.target, run.state, int(run.whole), run.selection)
+    return (
+        *plain,
+        json.dumps(run.verdicts),
+        json.dumps(run.summary),
+        json.dumps(run.program),
+        json.dumps(run.environment),
+        run.worker,
+        run.source,
+        json.dumps(run.notices),
+        run.stderr,
+    )
+
+
+def _run_of(row: sqlite3.Row) -> StoredRun:
+    plain = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a Row iterates over its values
+    read = {name: json.loads(plain[name]) for name in ("verdicts", "summary", "program", "environment", "notices")}
+    tuples = {name: tuple(read[name]) for name in ("verdicts", "notices")}
+    return StoredRun(**{**plain, **read, **tuples, "whole": bool(plain["whole"])})
+
+
+def _result_row(run: str, result: Result, standing: str) -> tuple[Json, ...]:
+    job, outcome, observed, plan = result.job, result.outcome, result.observed, result.plan
+    case, excuse = job.case, plan.excuse if plan is not None else None
+    passed = outcome if isinstance(outcome, Passed) else None
+    equal = passed is not None and passed.achieved is Strength.EXACT
+    failed = not isinstance(outcome, Passed | NotRun | NotAttempted | OutOfScope)
+    return (
+        run,
+        job.number,
+        case.id,
+        case.suite,
+        result.stage,
+        outcome.word,
+        standing,
+        None if isinstance(outcome, Passed) else _clean(outcome.why),
+        excuse.reason if excuse is not None else None,
+        passed.achieved.value if passed is not None else None,
+        passed.allowed.value if passed is not None else None,
+        plan.hash if plan is not None else None,
+        round(observed.seconds, 6) if observed is not None else None,
+        int(observed.alone) if observed is not None else None,
+        f"{case.place.path}:{case.place.line or 1}",
+        None if observed is None or equal else wire.dumps(saying(observed)),
+        _clean(observed.stderr) if observed is not None else "",
+        wire.dumps(_detail(result)) if failed else None,
+    )
+
+
+def _result_of(row: sqlite3.Row) -> StoredResult:
+    plain = {name: row[name] for name in row.keys()}  # noqa: SIM118 - a Row iterates over its values
+    read = {name: json.loads(plain[name]) if plain[name] else None for name in ("reply", "detail")}
+    return StoredResult(**{**plain, **read, "alone": bool(plain["alone"])})
+
+
+def saying(observed: Observed) -> dict[str, Json]:
+    """Write an observation as JSON: a reply as on the wire, an ending under its own name."""
+    match observed.observation:
+        case Outputs() | ErrorReply() | Panic() | Unsupported() as reply:
+            return wire.saying(reply)
+        case Died(code, said):
+            return {"died": {"exit": code, "said": said}}
+        case Hung(seconds):
+            return {"hung": {"seconds": seconds}}
+        case Garbage(why, said):
+            return {"garbage": {"why": why, "said": said}}
+        case Oversize(size, limit, head, tail):
+            return {"oversize": {"size": size, "limit": limit, "head": head, "tail": tail}}
+
+
+def _detail(result: Result) -> dict[str, Json]:
+    case, plan = result.job.case, result.plan
+    return {
+        "input": wire.content_out(case.input or ""),
+        "params": case.params,
+        "settings": case.settings,
+        "references": [
+            {
+                "name": check.reference.name,
+                "contents": [wire.content_out(content) for content in check.reference.contents],
+                "place": f"{check.reference.place.path}:{check.reference.place.line or 1}",
+                "rule": check.rule.label,
+            }
+            for check in (plan.checks if plan is not None else ())
+        ],
+    }
+
+
+def _clean(text: str) -> str:
+    """SQLite's text is UTF-8: a lone surrogate that a port sent is written as its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()

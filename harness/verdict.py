@@ -1,0 +1,106 @@
+"""What a whole run comes to. Pure: counts in, verdicts out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from harness.model import NotAttempted, NotRun, OutOfScope, Passed, Strength, Verdict
+
+if TYPE_CHECKING:
+    from harness.model import Excuse, Json, Outcome
+
+Standing: TypeAlias = str
+"""passed | stale | failed | a skip-list status | not_run | not_attempted | out_of_scope"""
+
+
+def standing(outcome: Outcome, excuse: Excuse | None, *, accepted: bool) -> Standing:
+    """Lay the skip list over an outcome.
+
+    `accepted` says whether a failing reply is the very one that an `accepted` entry recorded: a different one is not excused.
+    """
+    match outcome:
+        case Passed():
+            return "passed" if excuse is None or excuse.status == "flaky" else "stale"
+        case NotAttempted() | OutOfScope():
+            return outcome.word
+        case NotRun():
+            return excuse.status if excuse is not None and not excuse.run else "not_run"
+        case _ if excuse is None or (excuse.status == "accepted" and not accepted):
+            return "failed"
+        case _:
+            return excuse.status
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of a run, added up case by case."""
+
+    standings: Counter[Standing] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    achieved: Counter[str] = field(default_factory=Counter)
+    allowed: Counter[str] = field(default_factory=Counter)
+    selection: str = ""
+    """What was selected; empty for a whole run."""
+    left_out: int = 0
+    """Cases that the selection left out."""
+    cut_short: str = ""
+    """Why the run is incomplete."""
+    target_down: str = ""
+    """Why there was nothing to run against."""
+    checks_failed: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
+    """What the build, the worker or the linters said to that."""
+
+    def add(self, outcome: Outcome, at: Standing) -> None:
+        """Count one case."""
+        self.standings[at] += 1
+        self.outcomes[outcome.word] += 1
+        if isinstance(outcome, Passed):
+            self.achieved[outcome.achieved] += 1
+            self.allowed[outcome.allowed] += 1
+
+    def as_json(self) -> dict[str, Json]:
+        """Return what the store and the exports keep."""
+        return {
+            "standings": dict(sorted(self.standings.items())),
+            "outcomes": dict(sorted(self.outcomes.items())),
+            "achieved": dict(self.by_strength()),
+            "allowed": dict(sorted(self.allowed.items())),
+            "left_out": self.left_out,
+            "cut_short": self.cut_short,
+            "target_down": self.target_down,
+            "checks_failed": list(self.checks_failed),
+            "said": list(self.said),
+        }
+
+    @property
+    def passed(self) -> int:
+        """Cases that pass, stale ones among them."""
+        return self.standings["passed"] + self.standings["stale"]
+
+    @property
+    def excused(self) -> int:
+        """Failing cases that the skip list excuses."""
+        return sum(self.standings[status] for status in ("todo", "accepted", "unsupported", "flaky"))
+
+    @property
+    def in_scope(self) -> int:
+        """Cases that this target is to pass one day."""
+        return self.standings.total() - self.standings["out_of_scope"] - self.standings["not_attempted"]
+
+    def by_strength(self) -> list[tuple[str, int]]:
+        """Passes by achieved strength, strongest first."""
+        return [(strength.value, self.achieved[strength]) for strength in Strength if self.achieved[strength]]
+
+
+def decide(tally: Tally) -> list[Verdict]:
+    """Return every verdict that applies, the one that decides first."""
+    applies = {
+        Verdict.TARGET: bool(tally.target_down),
+        Verdict.NOTHING: bool(tally.cut_short) or tally.passed == 0 or tally.standings["not_run"] > 0,
+        Verdict.FAIL: tally.standings["failed"] > 0 or bool(tally.checks_failed),
+        Verdict.GATE: tally.standings["stale"] > 0,
+    }
+    return [verdict for verdict, true in applies.items() if true] or [Verdict.PASS]

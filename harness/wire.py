@@ -1,0 +1,203 @@
+"""The wire protocol's lines as data: `docs/reference/wire-protocol.md`, checked here where bytes enter.
+
+Written out by hand, because a JSON Schema library takes longer for one reply than most ports do for one case;
+`tests/test_wire.py` holds it against `schemas/wire.json`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from typing import TYPE_CHECKING
+
+from harness.model import Content, ErrorReply, Json, Output, Outputs, Panic, Ready, Reply, Structured, Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.model import Case
+
+VERSION = 1
+_KINDS = frozenset({"output", "outputs", "value", "error", "panic", "unsupported"})
+
+
+class WireFault(Exception):  # noqa: N818 - what a worker said, not what went wrong here
+    """A line that is not the protocol, and why in a few words."""
+
+
+def hello() -> bytes:
+    """Begin the conversation."""
+    return _line({"harness": VERSION})
+
+
+def open_suite(suite: str, files: Mapping[str, Content]) -> bytes:
+    """Send what a suite's cases share."""
+    return _line({"open": suite, "files": {name: content_out(content) for name, content in files.items()}})
+
+
+def request(key: str, case: Case) -> bytes:
+    """Ask for one case. No reference is in it."""
+    line: dict[str, Json] = {"id": key, "suite": case.suite, "name": case.name, "input": content_out(case.input or "")}
+    if case.params:
+        line["params"] = case.params
+    if case.settings:
+        line["settings"] = case.settings
+    return _line(line)
+
+
+def ready(line: bytes) -> Ready:
+    """Read the answer to the greeting. Raises WireFault."""
+    found = _object(line)
+    version, name = found.get("ready"), found.get("name")
+    if version != VERSION or isinstance(version, bool):
+        raise WireFault(f'not {{"ready": {VERSION}, "name": ..., "version": ...}}')
+    if not isinstance(name, str) or not isinstance(found.get("version"), str):
+        raise WireFault("`ready` without a `name` and a `version`")
+    return Ready(name, found["version"])
+
+
+def reply(line: bytes) -> tuple[str, Reply]:
+    """Read a reply: its id and what it says. Raises WireFault."""
+    found = _object(line)
+    key = found.get("id")
+    if not isinstance(key, str):
+        raise WireFault("a reply without an id")
+    if len(found) != 2:  # noqa: PLR2004 - id and one more, the common case
+        found = {name: value for name, value in found.items() if not name.startswith("x-")}
+    kinds = [name for name in found if name != "id"]
+    if len(kinds) != 1 or kinds[0] not in _KINDS:
+        raise WireFault(f"a reply with {' and '.join(kinds) or 'nothing'}: one of {', '.join(sorted(_KINDS))} is due")
+    return key, said(kinds[0], found[kinds[0]])
+
+
+def said(kind: str, value: Json) -> Reply:
+    """Read the part of a reply that answers. Raises WireFault."""
+    match kind:
+        case "output":
+            return Outputs({"output": content_in(value)})
+        case "outputs" if isinstance(value, dict):
+            return Outputs({name: _output(one) for name, one in value.items()})
+        case "value":
+            return Outputs({"output": Structured(_untag(value))})
+        case "error" if isinstance(value, dict):
+            return _error(value)
+        case "panic" if isinstance(value, dict) and isinstance(value.get("message"), str):
+            return Panic(value["message"], _frames(value))
+        case "unsupported" if isinstance(value, str):
+            return Unsupported(value)
+        case _:
+            raise WireFault(f"`{kind}` of the wrong shape")
+
+
+def saying(reply: Reply) -> dict[str, Json]:
+    """Write a reply as it would travel, without its id: how the store and the exports keep it."""
+    match reply:
+        case Outputs(named):
+            if list(named) == ["output"]:
+                only = named["output"]
+                return {"value": only.value} if isinstance(only, Structured) else {"output": _output_out(only)}
+            return {"outputs": {name: _output_out(one) for name, one in named.items()}}
+        case ErrorReply(fields, frames):
+            return {"error": {**fields, **({"frames": list(frames)} if frames else {})}}
+        case Panic(message, frames):
+            return {"panic": {"message": message, "frames": list(frames)}}
+        case Unsupported(reason):
+            return {"unsupported": reason}
+
+
+def content_in(value: Json) -> Content:
+    """Read text, or base64. Raises WireFault."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and set(value) == {"base64"} and isinstance(value["base64"], str):
+        try:
+            return base64.b64decode(value["base64"], validate=True)
+        except binascii.Error as problem:
+            raise WireFault("base64 that can not be decoded") from problem
+    raise WireFault('content is a string or {"base64": "..."}')
+
+
+def content_out(content: Content) -> Json:
+    """Write text, or base64."""
+    return content if isinstance(content, str) else {"base64": base64.b64encode(content).decode()}
+
+
+def dumps(value: Json) -> str:
+    """Write JSON as the protocol has it: numbers that JSON can not hold are tagged."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return json.dumps(_tag(value), allow_nan=False, separators=(",", ":"))
+
+
+def _line(value: Json) -> bytes:
+    return dumps(value).encode() + b"\n"
+
+
+def _object(line: bytes) -> dict[str, Json]:
+    try:
+        found = _DECODER.decode(line.decode())
+    except (ValueError, RecursionError) as problem:
+        raise WireFault("not JSON") from problem
+    if not isinstance(found, dict):
+        raise WireFault("not a JSON object")
+    return found
+
+
+def _output(value: Json) -> Output:
+    return value if isinstance(value, int) and not isinstance(value, bool) else content_in(value)
+
+
+def _output_out(output: Output) -> Json:
+    match output:
+        case int():
+            return output
+        case Structured(value):
+            return value
+        case _:
+            return content_out(output)
+
+
+def _error(value: dict[str, Json]) -> ErrorReply:
+    if not isinstance(value.get("kind"), str):
+        raise WireFault("an error without a `kind`")
+    fields = {name: one for name, one in value.items() if name != "frames"}
+    for name in [name for name, one in fields.items() if one is None]:
+        del fields[name]
+    if not all(isinstance(one, str | int | float) for one in fields.values()):
+        raise WireFault("an error's fields are strings, numbers or booleans")
+    return ErrorReply(fields, _frames(value))
+
+
+def _frames(value: dict[str, Json]) -> tuple[str, ...]:
+    frames = value.get("frames", [])
+    if not isinstance(frames, list) or not all(isinstance(frame, str) for frame in frames):
+        raise WireFault("`frames` is a list of strings")
+    return tuple(frames)
+
+
+def _not_json(constant: str) -> Json:
+    raise ValueError(constant)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_not_json)
+
+
+def _tag(value: Json) -> Json:
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"}
+    if isinstance(value, dict):
+        return {key: _tag(one) for key, one in value.items()}
+    return [_tag(one) for one in value] if isinstance(value, list) else value
+
+
+def _untag(value: Json) -> Json:
+    if isinstance(value, dict):
+        if set(value) != {"$float"}:
+            return {key: _untag(one) for key, one in value.items()}
+        if value["$float"] not in ("nan", "inf", "-inf"):
+            raise WireFault('`$float` is "nan", "inf" or "-inf"')
+        return float(value["$float"])
+    return [_untag(one) for one in value] if isinstance(value, list) else value
