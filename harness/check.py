@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from harness import build, runner
 from harness.errors import Fault, InputError, UsageError
+from harness.events import Building, Completed, Event, Finished
 from harness.judge import accepted, judge
-from harness.model import Job, NotAttempted, Notice, NotRun, OutOfScope, Ready, ReferenceFault, Result
+from harness.model import Job, NotAttempted, Notice, NotRun, OutOfScope, ReferenceFault, Result
 from harness.reading import Entry, Reading, Selection
+from harness.records import StoredRun
 from harness.session import load_skiplist, make_target, target_environment
 from harness.skiplist import EMPTY
-from harness.store import StoredRun
 from harness.verdict import Tally, decide, standing
 
 if TYPE_CHECKING:
@@ -44,32 +45,6 @@ class Request:
     max_fail: int | None = None
     skips: bool = True
     """Whether the skip list is laid over the outcomes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Building:
-    """A build or check command begins."""
-
-    argv: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A case has its result."""
-
-    result: Result
-    standing: str
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """The run is in the store."""
-
-    run: StoredRun
-    tally: Tally
-
-
-Event: TypeAlias = Building | Finished | Ready | Completed
 
 
 def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> Iterator[Event]:
@@ -115,9 +90,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
         notices=notices,
         stderr=log.stderr[-_STDERR_KEPT:],
     )
-    run = store.run(writer.id)
-    assert run is not None  # noqa: S101 - it was written just now
-    yield Completed(run, tally)
+    yield Completed(writer.id)
 
 
 _STDERR_KEPT = 64 * 1024

@@ -10,7 +10,7 @@ from harness.errors import Fault, InputError, UsageError
 from harness.model import Case, Job, Misfit, Notice, Shared
 from harness.patterns import compile_glob, is_glob
 from harness.plan import fingerprint, plan
-from harness.session import described
+from harness.session import described, load_skiplist
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -160,3 +160,13 @@ class Reading:
                 raise InputError(
                     Fault(one.place, f"{one.key!r} " + says.format(toml.nearest(one.key, self._ids))) for one in unused
                 )
+
+
+def find(workspace: Workspace, target: TargetConfig, name: str) -> Entry:
+    """Find one case by its id, or by its name where only one suite has it. Raises UsageError, InputError."""
+    found = list(Reading(workspace, target, load_skiplist(workspace, target), Selection((name,))).entries())
+    if len(found) > 1:
+        raise UsageError(
+            f"{name!r} is {len(found)} cases: {', '.join(entry.job.case.id for entry in found[:5])}; name one"
+        )
+    return found[0]

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import wire
-from harness.errors import StoreError
+from harness.errors import StoreError, UsageError
 from harness.model import (
     Died,
     ErrorReply,
@@ -31,12 +30,13 @@ from harness.model import (
     Strength,
     Unsupported,
 )
+from harness.records import StoredResult, StoredRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from harness.model import Observed
+    from harness.model import Observation
 
 FOLDER = ".harness"
 FORMAT = 1
@@ -94,56 +94,6 @@ CREATE VIEW progress AS
            sum(standing IN ('passed', 'stale')) AS passed, sum(standing = 'failed') AS failed
     FROM runs JOIN results ON results.run = runs.id GROUP BY runs.id, results.stage;
 """
-
-
-@dataclass(frozen=True, slots=True)
-class StoredRun:
-    """One row of `runs`. `started` is UTC in ISO 8601; `seconds` is None while the run is not complete."""
-
-    id: str
-    number: int
-    started: str
-    seconds: float | None
-    target: str
-    state: str
-    whole: bool
-    selection: str
-    verdicts: tuple[str, ...]
-    summary: Mapping[str, Json]
-    program: Mapping[str, Json]
-    environment: Mapping[str, str]
-    worker: str
-    source: str
-    notices: tuple[str, ...]
-    stderr: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredResult:
-    """One row of `results`.
-
-    `reply` is as on the wire, or how the worker ended; None when it equals the reference, or nothing ran.
-    `detail` is there for all that did not pass: input, params, settings, references and the rules that judged them.
-    """
-
-    run: str
-    number: int
-    id: str
-    suite: str
-    stage: str
-    outcome: str
-    standing: str
-    why: str | None
-    reason: str | None
-    achieved: str | None
-    allowed: str | None
-    plan: str | None
-    seconds: float | None
-    alone: bool
-    place: str
-    reply: Mapping[str, Json] | None
-    stderr: str
-    detail: Mapping[str, Json] | None
 
 
 class Store:
@@ -253,16 +203,18 @@ class Store:
         """List the newest runs first."""
         return [_run_of(row) for row in self._query("SELECT * FROM runs ORDER BY number DESC LIMIT ?", (limit,))]
 
-    def run(self, name: str) -> StoredRun | None:
-        """Find a run by its id."""
-        return next((_run_of(row) for row in self._query("SELECT * FROM runs WHERE id = ?", (name,))), None)
+    def run(self, name: str) -> StoredRun:
+        """Find a run by its id. Raises UsageError when there is none."""
+        for row in self._query("SELECT * FROM runs WHERE id = ?", (name,)):
+            return _run_of(row)
+        raise UsageError(f"no run {name!r} (harness runs lists them)")
 
-    def last_run(self, target: str | None = None) -> StoredRun | None:
-        """Find the newest run, of one target or of any."""
-        found = self._query(
-            "SELECT * FROM runs WHERE ?1 IS NULL OR target = ?1 ORDER BY number DESC LIMIT 1", (target,)
-        )
-        return next(map(_run_of, found), None)
+    def last_run(self, target: str | None = None, case_id: str | None = None) -> StoredRun | None:
+        """Find the newest run: of one target or of any, and where a case is given, one that ran it."""
+        query = """SELECT * FROM runs WHERE (?1 IS NULL OR target = ?1)
+            AND (?2 IS NULL OR EXISTS (SELECT 1 FROM results WHERE run = runs.id AND results.id = ?2 AND outcome <> 'not_run'))
+            ORDER BY number DESC LIMIT 1"""
+        return next(map(_run_of, self._query(query, (target, case_id))), None)
 
     def baseline(self, run: StoredRun) -> StoredRun | None:
         """Find the last whole, complete run of the same target before a run."""
@@ -386,7 +338,7 @@ def _result_row(run: str, result: Result, standing: str) -> tuple[Json, ...]:
         round(observed.seconds, 6) if observed is not None else None,
         int(observed.alone) if observed is not None else None,
         f"{case.place.path}:{case.place.line or 1}",
-        None if observed is None or equal else wire.dumps(saying(observed)),
+        None if observed is None or equal else wire.dumps(saying(observed.observation)),
         _clean(observed.stderr) if observed is not None else "",
         wire.dumps(_detail(result)) if failed else None,
     )
@@ -398,9 +350,9 @@ def _result_of(row: sqlite3.Row) -> StoredResult:
     return StoredResult(**{**plain, **read, "alone": bool(plain["alone"])})
 
 
-def saying(observed: Observed) -> dict[str, Json]:
+def saying(observation: Observation) -> dict[str, Json]:
     """Write an observation as JSON: a reply as on the wire, an ending under its own name."""
-    match observed.observation:
+    match observation:
         case Outputs() | ErrorReply() | Panic() | Unsupported() as reply:
             return wire.saying(reply)
         case Died(code, said):

@@ -15,6 +15,7 @@ import click
 from harness.check import Request, check
 from harness.digest.text import Delta, compare, render
 from harness.errors import UsageError
+from harness.events import Completed
 from harness.model import Verdict, strongest
 from harness.reading import Selection
 from harness.reports import plain
@@ -23,9 +24,11 @@ from harness.session import open_workspace
 from harness.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
-    from harness.store import StoredRun
+    from harness.events import Event
+    from harness.records import StoredRun
 
 
 @click.command()
@@ -74,13 +77,14 @@ def command(
     store = Store(workspace.folder)
     selection = Selection(cases, suites, stages, _failed(store, target.name) if failed else None)
     request = Request(target, selection, max_fail, skips=not no_skips)
-    show = _reporter()
-    with _interruptible() as stop:
+    name = ""
+    with _reporter() as show, interruptible() as stop:
         for event in check(workspace, request, store, stop):
             show(event)
-    run = store.last_run(target.name)
-    assert run is not None  # noqa: S101 - a check that ends without an error has stored its run
-    click.echo(digest_of(store, run), nl=False)
+            if isinstance(event, Completed):
+                name = event.run
+    run = store.run(name)
+    print_digest(digest_of(store, run))
     if export is not None:
         from harness.reports.export import write  # noqa: PLC0415 - only when asked for
 
@@ -108,17 +112,29 @@ def _failed(store: Store, target: str) -> frozenset[str]:
     return ids
 
 
-def _reporter() -> plain.Reporter:
-    """Live progress on a terminal, heartbeats in CI, silence on a pipe."""
-    if sys.stderr.isatty() and not os.environ.get("CI"):
-        from harness.reports.terminal import progress  # noqa: PLC0415 - rich takes 40 ms
+def print_digest(digest: str) -> None:
+    """Print it: in colour for a person, as it is for everybody else."""
+    if sys.stdout.isatty():
+        from harness.reports.terminal import paint  # noqa: PLC0415 - rich takes 40 ms
 
-        return progress()
-    return plain.heartbeat(sys.stderr) if os.environ.get("CI") else plain.silent
+        paint(digest)
+    else:
+        click.echo(digest, nl=False)
+
+
+def _reporter() -> AbstractContextManager[Callable[[Event], None]]:
+    """Live progress for a person, heartbeats in CI, silence on a pipe."""
+    if os.environ.get("CI"):
+        return plain.heartbeat()
+    if sys.stderr.isatty() and sys.stdout.isatty():
+        from harness.reports.terminal import live  # noqa: PLC0415 - rich takes 40 ms
+
+        return live()
+    return plain.silent()
 
 
 @contextmanager
-def _interruptible() -> Iterator[Stop]:
+def interruptible() -> Iterator[Stop]:
     """Let the first Ctrl-C (or SIGTERM) end the run in order, with its results stored; a second one ends it at once."""
     stop = Stop()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from rapidfuzz.distance import Levenshtein
+
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -39,3 +41,49 @@ def shorten(text: str, width: int) -> str:
         return text
     keep = max(8, (width - 12) // 2)
     return f"{text[:keep]} …{len(text) - 2 * keep}… {text[-keep:]}"
+
+
+def printable_lines(text: str) -> list[str]:
+    """Split at `\\n` only, each line safe to print; the newline at the end makes no line of its own."""
+    return [_show(line, visible=False) for line in text.removesuffix("\n").split("\n")]
+
+
+def hunks(want: str, got: str, context: int) -> list[str]:
+    """Compare line by line: ` same`, `-want`, `+got`, and `@@ line N` before each part. Ends at `\\n` only."""
+    wanted, found = want.removesuffix("\n").split("\n"), got.removesuffix("\n").split("\n")
+    before = _common(wanted, found)
+    after = _common(wanted[before:][::-1], found[before:][::-1])
+    middle = Levenshtein.opcodes(wanted[before : len(wanted) - after], found[before : len(found) - after])
+    changes = [op for op in middle if op.tag != "equal"]
+    starts = [op.src_start + before for op in changes]
+    lines: list[str] = []
+    shown = -1
+    for op, start, following in zip(changes, starts, [*starts[1:], len(wanted)], strict=True):
+        end = op.src_end + before
+        first = max(shown, start - context, 0)
+        if first > shown:
+            lines.append(f"@@ line {first + 1}")
+        shown = min(end + context, following)
+        lines += [f" {_show(line, visible=False)}" for line in wanted[first:start]]
+        lines += _changed(wanted[start:end], found[op.dest_start + before : op.dest_end + before])
+        lines += [f" {_show(line, visible=False)}" for line in wanted[end:shown]]
+    return lines
+
+
+def _common(one: list[str], other: list[str]) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _changed(wanted: list[str], found: list[str]) -> list[str]:
+    """Write replaced lines; where only white space differs, it is made visible."""
+    lines: list[str] = []
+    for number in range(max(len(wanted), len(found))):
+        want, got = wanted[number : number + 1], found[number : number + 1]
+        visible = bool(want and got) and want[0].split() == got[0].split()
+        lines += [mark + _show(line, visible=visible) for mark, pair in (("-", want), ("+", got)) for line in pair]
+    return lines
+
+
+def _show(line: str, *, visible: bool) -> str:
+    text = printable(line)
+    return text.replace(" ", "·").replace("\\t", "→") if visible else text.replace("\\t", "\t")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.model import Json
-    from harness.store import StoredResult, StoredRun
+    from harness.records import StoredResult, StoredRun
 
 _WIDTH = 150
 _LINES_A_GROUP = 12

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import yaml
@@ -17,7 +18,7 @@ import yaml
 from harness.errors import Fault, Place
 from harness.files import find, nothing_fits, shared
 from harness.files import read as read_file
-from harness.model import Case, Content, Found, Json, Notice, Reference
+from harness.model import Case, Content, Found, Json, Misfit, Notice, Reference
 from harness.patterns import fixed_folder
 
 if TYPE_CHECKING:
@@ -55,11 +56,26 @@ def canonical(text: str) -> str:
 def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]:
     """Yield a case for each input; without `inputs`, a case without input for each snapshot."""
     yield from shared(root, options.get("shared", ()))
-    snapshots: str = options["snapshots"]
     if "inputs" not in options:
-        yield from _references_only(suite, root, snapshots)
+        yield from _references_only(suite, root, options["snapshots"])
         return
     seen: set[str] = set()
+    for case in inputs(suite, root, options):
+        if not isinstance(case, Case):
+            yield case
+            continue
+        snapshot = _snapshot(root, options, case)
+        seen.add(snapshot)
+        reference = _reference(snapshot, case.place.path)
+        yield reference if isinstance(reference, Fault) else replace(case, references=(reference,))
+    for _, path in _all_snapshots(root, options["snapshots"]):
+        if path not in seen:
+            yield Notice("this snapshot has no input and is not compared", Place(path))
+
+
+def inputs(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Case | Misfit | Fault]:
+    """Yield each input as a case without references: what `harness record` asks the oracle."""
+    header = options.get("header")
     empty = True
     for found in find(root, options["inputs"]):
         empty = False
@@ -67,46 +83,38 @@ def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]
             yield found
             continue
         name, path = found
-        snapshot = os.path.join(root, snapshots.replace("{name}", name.replace("/", "__")))
-        seen.add(snapshot)
-        yield from _case(suite, name, path, snapshot, options.get("header"))
+        content = read_file(path)
+        entry = content if isinstance(content, Fault) else _split(path, content, header) if header else _Input(content)
+        if isinstance(entry, Fault):
+            yield entry
+        else:
+            name = unicodedata.normalize("NFC", name)
+            yield Case(suite, name, entry.content, (), Place(path, entry.line), entry.params, entry.settings)
     if empty:
         yield nothing_fits("inputs", options["inputs"], root)
-    for _, path in _all_snapshots(root, snapshots):
-        if path not in seen:
-            yield Notice("this snapshot has no input and is not compared", Place(path))
+
+
+def write(root: Path, options: Mapping[str, Json], case: Case, text: str) -> tuple[str, str]:
+    """Say what file a recorded reference belongs into, and what must stand in it."""
+    metadata = {"info": dict(case.params)} if case.params else {}
+    metadata["input_file"] = os.path.relpath(case.place.path, root)
+    front = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False, width=sys.maxsize)
+    return _snapshot(root, options, case), f"---\n{front}---\n{canonical(text)}\n"
 
 
 @dataclass(frozen=True, slots=True)
 class _Input:
     content: Content
-    params: Mapping[str, Json]
-    settings: Mapping[str, Json]
-    line: int
+    params: Mapping[str, Json] = field(default_factory=dict)
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    line: int = 1
 
 
-def _case(suite: str, name: str, path: str, snapshot: str, header: Mapping[str, Json] | None) -> Iterator[Found]:
-    content = read_file(path)
-    entry = (
-        content
-        if isinstance(content, Fault)
-        else _Input(content, {}, {}, 1)
-        if header is None
-        else _split(path, content, header)
-    )
-    reference = _reference(snapshot, path)
-    faults = [fault for fault in (entry, reference) if isinstance(fault, Fault)]
-    if isinstance(entry, _Input) and isinstance(reference, Reference):
-        yield Case(
-            suite,
-            unicodedata.normalize("NFC", name),
-            entry.content,
-            (reference,),
-            Place(path, entry.line),
-            entry.params,
-            entry.settings,
-        )
-    yield from faults
+def _snapshot(root: Path, options: Mapping[str, Json], case: Case) -> str:
+    """The snapshot's path: as the input's name is spelled on disk, with insta's `__` for a slash."""
+    base = os.path.join(root, fixed_folder(options["inputs"]))
+    name = os.path.relpath(case.place.path, base)
+    return os.path.join(root, options["snapshots"].replace("{name}", name.replace("/", "__")))
 
 
 def _references_only(suite: str, root: Path, snapshots: str) -> Iterator[Found]:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable
-from typing import IO, TypeAlias
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-Progress: TypeAlias = object
-Reporter: TypeAlias = Callable[[object], None]
+from harness.events import Event, Finished
 
-_EVERY_SECONDS = 30.0
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-
-def silent(event: object) -> None:
-    """Agents and scripts read the digest; everything before it would only cost them."""
+EVERY_SECONDS = 30.0
 
 
-def heartbeat(stream: IO[str]) -> Reporter:
-    """Write a line every half minute, so that CI does not take a long run for a hang."""
-    state = {"next": time.monotonic() + _EVERY_SECONDS, "done": 0.0}
+@contextmanager
+def silent() -> Iterator[Callable[[Event], None]]:
+    """Agents and scripts read the digest; anything before it would only cost them."""
+    yield lambda event: None  # noqa: ARG005 - it is to be ignored
 
-    def show(event: object) -> None:
-        state["done"] += hasattr(event, "result")
-        now = time.monotonic()
-        if now >= state["next"]:
-            state["next"] = now + _EVERY_SECONDS
-            print(f"harness: {state['done']:g} cases done", file=stream, flush=True)
 
-    return show
+@contextmanager
+def heartbeat() -> Iterator[Callable[[Event], None]]:
+    """Write a line to stderr twice a minute, so that CI does not take a long run for a hang."""
+    done = 0
+    due = time.monotonic() + EVERY_SECONDS
+
+    def show(event: Event) -> None:
+        nonlocal done, due
+        done += isinstance(event, Finished)
+        if time.monotonic() >= due:
+            due = time.monotonic() + EVERY_SECONDS
+            sys.stderr.write(f"harness: {done} cases done\n")
+            sys.stderr.flush()
+
+    yield show

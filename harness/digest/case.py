@@ -1,0 +1,122 @@
+"""One case, as close as one can look: for `harness show`."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.digest.diff import hunks, printable_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from harness.model import Json
+    from harness.records import StoredResult, StoredRun
+
+_LINES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is known of a case: as it lies on disk, and as the last run that had it left it."""
+
+    id: str
+    detail: Mapping[str, Json]
+    place: str
+    run: StoredRun | None
+    result: StoredResult | None
+    stale: bool
+    """Whether input, references or rules have changed since that run."""
+
+
+def render(page: Page, *, full: bool) -> str:
+    """Write the page; ends with a newline."""
+    return "\n".join(_lines(page, None if full else _LINES)) + "\n"
+
+
+def _lines(page: Page, most: int | None) -> Iterator[str]:
+    result, detail = page.result, page.detail
+    yield _standing(page)
+    if page.stale:
+        yield "note: the case or its rules have changed since that run; harness check it again"
+    yield f"input      {page.place}"
+    for reference in detail["references"]:
+        yield f"reference  {reference['place']}  {reference['name']}, judged by {reference['rule']}"
+    for name in ("params", "settings"):
+        if detail[name]:
+            yield f"{name:10} {json.dumps(detail[name], ensure_ascii=False)}"
+    yield from _block("input", _text(detail["input"]), most)
+    reply = result.reply if result is not None else None
+    if reply is None:
+        for reference in detail["references"]:
+            equal = " (the port's output equals it)" if result is not None and result.outcome == "passed" else ""
+            yield from _block(f"{reference['name']} wanted{equal}", _text(reference["contents"][0]), most)
+    else:
+        yield from _compared(detail, reply, most)
+    if result is not None and result.stderr:
+        yield from _block("stderr, its own: the case ran alone", result.stderr, most)
+    if result is not None and result.standing != "passed":
+        yield f"next: harness repro {page.id}"
+
+
+def _standing(page: Page) -> str:
+    result, run = page.result, page.run
+    if result is None or run is None:
+        return f"{page.id}  has not run yet; harness check {page.id}"
+    words = f"{page.id}  {result.outcome}" + (f" ({result.achieved})" if result.achieved else "")
+    words += f": {' '.join(printable_lines(result.why))}" if result.why else ""
+    words += f"  [{result.standing}: {result.reason}]" if result.reason else ""
+    took = f", {result.seconds * 1000:.1f} ms" if result.seconds is not None else ""
+    return f"{words}  ({run.target} run {run.id}{took})"
+
+
+def _compared(detail: Mapping[str, Json], reply: Mapping[str, Json], most: int | None) -> Iterator[str]:
+    """Put want and got side by side: a diff where both are texts, else one after the other."""
+    outputs: Mapping[str, Json] = reply.get("outputs", {"output": reply["output"]} if "output" in reply else {})
+    error: Mapping[str, Json] = reply.get("error", {})
+    for reference in detail["references"]:
+        name, want = reference["name"], _text(reference["contents"][0])
+        got = outputs.get(name, error.get("text"))
+        if got is not None and not isinstance(got, int):
+            others = len(reference["contents"]) - 1
+            more = f", the first of {others + 1} allowed" if others else ""
+            yield from _diff(f"{name}: -want +got{more}", want, _text(got), most)
+        else:
+            yield from _block(f"{name} wanted", want, most)
+            if got is not None:
+                yield f"--- {name} got: {got}"
+    if error:
+        fields = {key: value for key, value in error.items() if key not in ("text", "frames")}
+        yield f"--- error got: {json.dumps(fields, ensure_ascii=False)}"
+        yield from (f"  in {frame}" for frame in error.get("frames", []))
+    elif not outputs:
+        yield f"--- got: {json.dumps(reply, ensure_ascii=False)[:2000]}"
+
+
+def _diff(title: str, want: str, got: str, most: int | None) -> Iterator[str]:
+    lines = hunks(want, got, context=3)
+    yield f"--- {title}" if lines else f"--- {title}: equal"
+    yield from _cut(lines, most)
+
+
+def _block(title: str, text: str, most: int | None) -> Iterator[str]:
+    yield f"--- {title}"
+    yield from _cut(printable_lines(text), most)
+
+
+def _cut(lines: list[str], most: int | None) -> Iterator[str]:
+    if most is None or len(lines) <= most:
+        yield from lines
+        return
+    yield from lines[: most - most // 4]
+    yield f"... {len(lines) - most} lines left out; --full shows them"
+    yield from lines[-(most // 4) :]
+
+
+def _text(content: Json) -> str:
+    if isinstance(content, str):
+        return content
+    data = base64.b64decode(content["base64"])
+    return "\n".join(f"{start:08x}  {data[start : start + 16].hex(' ')}" for start in range(0, len(data), 16))

@@ -1,0 +1,36 @@
+"""What happens during a check, for those who show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from harness.model import Ready
+
+if TYPE_CHECKING:
+    from harness.model import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """A build or check command begins."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A case has its result, and its standing once the skip list is laid over it."""
+
+    result: Result
+    standing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The run is in the store, under this id."""
+
+    run: str
+
+
+Event: TypeAlias = Building | Ready | Finished | Completed

@@ -1,0 +1,61 @@
+"""What a run leaves behind: the store's rows as data. The columns are described in `docs/reference/store.md`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.model import Json
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """One row of `runs`. `started` is UTC in ISO 8601; `seconds` is None while the run is not complete."""
+
+    id: str
+    number: int
+    started: str
+    seconds: float | None
+    target: str
+    state: str
+    whole: bool
+    selection: str
+    verdicts: tuple[str, ...]
+    summary: Mapping[str, Json]
+    program: Mapping[str, Json]
+    environment: Mapping[str, str]
+    worker: str
+    source: str
+    notices: tuple[str, ...]
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResult:
+    """One row of `results`.
+
+    `reply` is as on the wire, or how the worker ended; None when it equals the reference, or nothing ran.
+    `detail` is there for all that did not pass: input, params, settings, references and the rules that judged them.
+    """
+
+    run: str
+    number: int
+    id: str
+    suite: str
+    stage: str
+    outcome: str
+    standing: str
+    why: str | None
+    reason: str | None
+    achieved: str | None
+    allowed: str | None
+    plan: str | None
+    seconds: float | None
+    alone: bool
+    place: str
+    reply: Mapping[str, Json] | None
+    stderr: str
+    detail: Mapping[str, Json] | None

@@ -1,0 +1,64 @@
+"""For a person at a terminal: live progress on stderr while it runs, the digest in colour on stdout after it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from harness.events import Building, Completed, Event, Finished
+from harness.model import Ready
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_VERDICTS = {"PASS": "bold green", "GATE": "bold yellow"}
+_LINES = {"REGRESSED": "bold red", "gone": "red", "stale": "yellow", "note:": "dim", "next:": "cyan", "[": "bold"}
+
+
+@contextmanager
+def live() -> Iterator[Callable[[Event], None]]:
+    """Show one line with what is going on; it is gone when the run is over, however it ends."""
+    spinner = Spinner("dots", Text("reading"))
+    counts = {"passed": 0, "failed": 0, "other": 0}
+
+    def show(event: Event) -> None:
+        match event:
+            case Building(argv):
+                spinner.update(text=Text(" ".join(argv)))
+            case Ready(name, version):
+                spinner.update(text=Text(f"{name} {version}"))
+            case Finished(result, standing):
+                counts[{"passed": "passed", "stale": "passed", "failed": "failed"}.get(standing, "other")] += 1
+                text = Text.assemble(
+                    (f"{counts['passed']} pass", "green"),
+                    (f"  {counts['failed']} fail", "red" if counts["failed"] else "dim"),
+                    (f"  {counts['other']} other  {result.job.case.id}", "dim"),
+                )
+                spinner.update(text=text)
+            case Completed():
+                pass
+
+    with Live(spinner, console=_console(stderr=True), transient=True, refresh_per_second=12):
+        yield show
+
+
+def paint(digest: str) -> None:
+    """Print a digest in colour. Nothing in it is taken for markup, and no line is wrapped."""
+    console = _console(stderr=False)
+    for number, line in enumerate(digest.splitlines()):
+        text = Text(line)
+        if number == 0:
+            word = line.split(" ", 1)[0]
+            text.stylize(_VERDICTS.get(word, "bold red"), 0, len(word))
+        else:
+            text.stylize(next((style for start, style in _LINES.items() if line.startswith(start)), ""))
+        console.print(text, soft_wrap=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
