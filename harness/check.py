@@ -1,22 +1,20 @@
-"""One run, put together: build → reading → runner → judge → store. It yields what happens, and prints nothing."""
+"""One run, put together: reading → build → runner → judge → store. It yields what happens, and prints nothing."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import build, runner
 from harness.errors import Fault, InputError, UsageError
 from harness.events import Building, Completed, Event, Finished
 from harness.judge import accepted, judge
-from harness.model import Job, NotAttempted, Notice, NotRun, OutOfScope, ReferenceFault, Result
+from harness.model import NotAttempted, Notice, NotRun, OutOfScope, Ready, ReferenceFault, Result
+from harness.program import identify
 from harness.reading import Entry, Reading, Selection
 from harness.records import StoredRun
 from harness.session import load_skiplist, make_target, target_environment
@@ -27,13 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.config import TargetConfig
-    from harness.model import Json, Observed
+    from harness.model import Job, Observed
     from harness.runner import Stop
-    from harness.session import Workspace
+    from harness.session import Suite, Workspace
     from harness.store import RunWriter, Store
 
 READ_AHEAD = 512
-"""So many cases are read, and every fault among them found, before the first worker starts."""
+"""So many cases are read, and every fault among them found, before anything is built or started."""
+_LAST_LINES = 12
+_STDERR_KEPT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ class Request:
     skips: bool = True
     """Whether the skip list is laid over the outcomes."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether the run can be a baseline: nothing left out, nothing put aside."""
+        return self.selection.whole and self.skips
+
 
 def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> Iterator[Event]:
     """Run a check; the last event is Completed.
@@ -53,85 +58,122 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     Raises InputError and UsageError when config, files or names are wrong: such a run leaves nothing in the store.
     """
     began = time.monotonic()
-    target = request.target
-    skips = load_skiplist(workspace, target) if request.skips else EMPTY
-    reading = Reading(workspace, target, skips, request.selection)
-    tally = Tally()
-    for argv in target.build:
-        yield Building(argv)
-        broken = build.run(argv, workspace.folder, target.environment)
-        if broken is not None:
-            tally.target_down, tally.said = f"the build failed: {broken}", broken.lines
-            break
+    skips = load_skiplist(workspace, request.target) if request.skips else EMPTY
+    reading = Reading(workspace, request.target, skips, request.selection)
     entries = reading.entries()
     ahead = list(islice(entries, READ_AHEAD))
     writer = store.begin(_new_run(workspace, request))
-    log = _Log()
+    course = _Course(workspace, request, stop, writer)
     try:
-        if not tally.target_down:
-            yield from _run(chain(ahead, entries), workspace, request, stop, tally, writer, log)
-            yield from _lint(workspace, target, tally, stop)
+        yield from course.build()
+        if not course.tally.target_down and not stop.reason:
+            yield from course.run(chain(ahead, entries))
+            yield from course.lint()
     except (InputError, UsageError):
         writer.forget()
         raise
+    tally = course.tally
     tally.cut_short = stop.reason
     tally.left_out = reading.left_out
     tally.selection = str(request.selection)
-    verdicts = decide(tally)
-    notices = [*map(str, reading.notices), *log.oddities]
-    if request.selection.whole and request.skips and not tally.cut_short and not tally.target_down:
-        notices += map(str, _unused(log, workspace, target))
+    whole = request.whole and not tally.cut_short and not tally.target_down
+    notices = [*reading.notices, *course.oddities, *(course.unused() if whole else ())]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
         seconds=round(time.monotonic() - began, 3),
-        verdicts=[verdict.value for verdict in verdicts],
+        verdicts=[verdict.value for verdict in decide(tally)],
         summary=tally.as_json(),
-        worker=log.worker,
-        notices=notices,
-        stderr=log.stderr[-_STDERR_KEPT:],
+        worker=course.worker,
+        notices=[str(notice) for notice in notices],
+        stderr=course.stderr[-_STDERR_KEPT:],
     )
     yield Completed(writer.id)
 
 
-_STDERR_KEPT = 64 * 1024
-
-
 @dataclass(slots=True)
-class _Log:
-    """What a run learns beside its results."""
+class _Course:
+    """A run on its way, and what it learns beside its results."""
 
+    workspace: Workspace
+    request: Request
+    stop: Stop
+    writer: RunWriter
+    tally: Tally = field(default_factory=Tally)
     worker: str = ""
     stderr: str = ""
-    oddities: list[str] = field(default_factory=list)
+    oddities: list[Notice] = field(default_factory=list)
     judged: Counter[str] = field(default_factory=Counter)
+    """How many references each rule judged."""
     used: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often each (rule, loosening) was needed for a pass."""
+    waiting: dict[int, Entry] = field(default_factory=dict)
+    """What the runner has, by its number."""
+    settled: list[Finished] = field(default_factory=list)
+    """What needs no runner."""
 
+    def build(self) -> Iterator[Event]:
+        """Run the build commands, up to the first that fails."""
+        for argv in self.request.target.build:
+            yield Building(argv)
+            broken = build.run(argv, self.workspace.folder, self.request.target.environment)
+            if broken is not None:
+                self.tally.target_down = f"the build failed: {broken}"
+                self.tally.said = broken.lines
+                return
 
-def _run(
-    entries: Iterator[Entry],
-    workspace: Workspace,
-    request: Request,
-    stop: Stop,
-    tally: Tally,
-    writer: RunWriter,
-    log: _Log,
-) -> Iterator[Event]:
-    waiting: dict[int, Entry] = {}
-    settled: list[Finished] = []
+    def run(self, entries: Iterator[Entry]) -> Iterator[Event]:
+        """Run the cases and judge them as their observations come in."""
+        target = make_target(self.workspace, self.request.target)
+        events = runner.run(self._groups(entries), target, self.request.target.workers, self.stop)
+        try:
+            for event in events:
+                yield from self._take(event)
+                yield from self._settle()
+                most = self.request.max_fail
+                if most is not None and self.tally.standings["failed"] >= most and not self.stop.reason:
+                    self.stop.request(f"stopped after {most} failed")
+        finally:
+            events.close()
+        yield from self._settle()
 
-    def groups() -> Iterator[tuple[Job, ...]]:
-        """Hand out what has to be run; settle what has not."""
+    def lint(self) -> Iterator[Event]:
+        """Run the linters and type checkers, so that one command tells everything."""
+        for argv in self.request.target.check:
+            if self.stop.reason:
+                return
+            yield Building(argv)
+            broken = build.run(argv, self.workspace.folder, self.request.target.environment)
+            if broken is not None:
+                self.tally.checks_failed += (str(broken),)
+                self.tally.said += broken.lines
+
+    def unused(self) -> Iterator[Notice]:
+        """Name each rule that judged nothing, and each loosening that no pass needed."""
+        place = self.workspace.config.document.place
+        for suite in self.workspace.suites:
+            if self._taken(suite) is not None:
+                continue
+            for rule, config in zip(suite.rules, suite.config.rules, strict=False):
+                if not self.judged[rule.label]:
+                    yield Notice(f"{rule.label} judges no case; remove it, or correct its globs", place(*config.keys))
+                    continue
+                for name in rule.matcher.loosenings:
+                    if not self.used[rule.label, name]:
+                        yield Notice(f"{rule.label}: no pass needs the normalisation {name!r}", place(*config.keys))
+
+    def _groups(self, entries: Iterator[Entry]) -> Iterator[tuple[Job, ...]]:
+        """Hand out what has to be run, neighbours of one group together; settle the rest."""
         group: list[Job] = []
         for entry in entries:
-            without = _without_running(entry, request.target)
-            if without is not None:
-                settled.append(without)
+            outcome = self._without_running(entry)
+            if outcome is not None:
+                self.settled.append(_finished(entry, outcome))
                 continue
             job = entry.job
-            waiting[job.number] = entry
+            self.waiting[job.number] = entry
             if group and (job.case.group, job.case.suite) != (group[0].case.group, group[0].case.suite):
                 yield tuple(group)
-                group = []
+                group.clear()
             if job.case.group:
                 group.append(job)
             else:
@@ -139,109 +181,67 @@ def _run(
         if group:
             yield tuple(group)
 
-    def count(finished: Finished) -> Finished:
-        tally.add(finished.result.outcome, finished.standing)
-        writer.add(finished.result, finished.standing)
+    def _without_running(self, entry: Entry) -> NotRun | NotAttempted | OutOfScope | None:
+        excuse = entry.plan.excuse
+        return self._taken(entry.suite) or (NotRun("run = false") if excuse is not None and not excuse.run else None)
+
+    def _taken(self, suite: Suite) -> NotAttempted | OutOfScope | None:
+        """Say why this target does not take a suite, or None where it does."""
+        target, config = self.request.target, suite.config
+        if config.out_of_scope is not None:
+            return OutOfScope(config.out_of_scope)
+        if target.suites is not None and config.name not in target.suites:
+            return NotAttempted(f"target {target.name!r} does not take suite {config.name!r}")
+        return None
+
+    def _take(self, event: runner.Event) -> Iterator[Event]:
+        match event:
+            case runner.Seen(job, observed):
+                yield self._count(self._judge(self.waiting.pop(job.number), observed))
+            case runner.Unrun(job, why):
+                yield self._count(_finished(self.waiting.pop(job.number), NotRun(why)))
+            case runner.CameUp(Ready(name, version) as ready):
+                self.worker = f"{name} {version}"
+                yield ready
+            case runner.Oddity(says):
+                self.oddities.append(Notice(says))
+            case runner.Muttered(stderr):
+                self.stderr += stderr
+            case runner.Down(why, stderr):
+                self.tally.target_down = why
+                self.tally.said = tuple(line for line in stderr.split("\n") if line.strip())[-_LAST_LINES:]
+
+    def _settle(self) -> Iterator[Event]:
+        settled, self.settled = self.settled, []
+        yield from map(self._count, settled)
+
+    def _count(self, finished: Finished) -> Finished:
+        self.tally.add(finished.result.outcome, finished.standing)
+        self.writer.add(finished.result, finished.standing)
         return finished
 
-    events = runner.run(groups(), make_target(workspace, request.target), request.target.workers, stop)
-    try:
-        for event in events:
-            match event:
-                case runner.Seen(job, observed):
-                    yield count(_judge(waiting.pop(job.number), observed, log))
-                case runner.Unrun(job, why):
-                    entry = waiting.pop(job.number)
-                    result = Result(job, entry.suite.config.stage, entry.plan, NotRun(why), None)
-                    yield count(Finished(result, standing(result.outcome, None, accepted=False)))
-                case runner.CameUp(ready):
-                    log.worker = f"{ready.name} {ready.version}"
-                    yield ready
-                case runner.Oddity(says):
-                    log.oddities.append(says)
-                case runner.Muttered(stderr):
-                    log.stderr += stderr
-                case runner.Down(why, stderr):
-                    tally.target_down, tally.said = (
-                        why,
-                        tuple(stderr.strip().split("\n")[-_LAST_LINES:]) if stderr.strip() else (),
-                    )
-            while settled:
-                yield count(settled.pop(0))
-            if request.max_fail is not None and tally.standings["failed"] >= request.max_fail and not stop.reason:
-                stop.request(f"stopped after {request.max_fail} failed")
-    finally:
-        events.close()
-    for finished in settled:
-        yield count(finished)
+    def _judge(self, entry: Entry, observed: Observed) -> Finished:
+        plan = entry.plan
+        try:
+            outcome = judge(plan, observed.observation)
+        except ReferenceFault as problem:
+            raise InputError([Fault(plan.checks[0].reference.place, str(problem))]) from problem
+        self.judged.update(one.rule.label for one in plan.checks)
+        self.used.update(getattr(outcome, "used", ()))
+        known = accepted(plan, observed.observation)
+        result = Result(entry.job, entry.suite.config.stage, plan, outcome, observed, known)
+        return Finished(result, standing(outcome, plan.excuse, accepted=known))
 
 
-_LAST_LINES = 12
-
-
-def _judge(entry: Entry, observed: Observed, log: _Log) -> Finished:
-    try:
-        outcome = judge(entry.plan, observed.observation)
-    except ReferenceFault as problem:
-        place = entry.plan.checks[0].reference.place
-        raise InputError([Fault(place, str(problem))]) from problem
-    for check_ in entry.plan.checks:
-        log.judged[check_.rule.label] += 1
-    log.used.update(getattr(outcome, "used", ()))
-    known = accepted(entry.plan, observed.observation)
-    result = Result(entry.job, entry.suite.config.stage, entry.plan, outcome, observed, known)
-    return Finished(result, standing(outcome, entry.plan.excuse, accepted=known))
-
-
-def _without_running(entry: Entry, target: TargetConfig) -> Finished | None:
-    """Settle what is not run at all: out of scope, another target's, or listed with `run = false`."""
-    config, excuse = entry.suite.config, entry.plan.excuse
-    outcome: NotRun | NotAttempted | OutOfScope
-    if config.out_of_scope is not None:
-        outcome = OutOfScope(config.out_of_scope)
-    elif target.suites is not None and config.name not in target.suites:
-        outcome = NotAttempted(f"target {target.name!r} does not take suite {config.name!r}")
-    elif excuse is not None and not excuse.run:
-        outcome = NotRun("run = false")
-    else:
-        return None
-    result = Result(entry.job, config.stage, entry.plan, outcome, None)
-    return Finished(result, standing(outcome, excuse, accepted=False))
-
-
-def _lint(workspace: Workspace, target: TargetConfig, tally: Tally, stop: Stop) -> Iterator[Event]:
-    """Run the linters and type checkers, so that one command tells everything."""
-    failed: list[build.Broken] = []
-    for argv in target.check:
-        if stop.reason:
-            break
-        yield Building(argv)
-        broken = build.run(argv, workspace.folder, target.environment)
-        if broken is not None:
-            failed.append(broken)
-    tally.checks_failed = tuple(str(broken) for broken in failed)
-    tally.said += tuple(line for broken in failed for line in (f"{broken}:", *(f"  {said}" for said in broken.lines)))
-
-
-def _unused(log: _Log, workspace: Workspace, target: TargetConfig) -> Iterator[Notice]:
-    """Name each rule that judged nothing, and each loosening that no pass needed."""
-    place = workspace.config.document.place
-    for suite in workspace.suites:
-        if suite.config.out_of_scope is not None or (
-            target.suites is not None and suite.config.name not in target.suites
-        ):
-            continue
-        for rule, config in zip(suite.rules, suite.config.rules, strict=False):
-            if not log.judged[rule.label]:
-                yield Notice(f"{rule.label} judges no case; remove it, or correct its globs", place(*config.keys))
-                continue
-            for name in rule.matcher.loosenings:
-                if not log.used[rule.label, name]:
-                    yield Notice(f"{rule.label}: no pass needs the normalisation {name!r}", place(*config.keys))
+def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Finished:
+    result = Result(entry.job, entry.suite.config.stage, entry.plan, outcome, None)
+    return Finished(result, standing(outcome, entry.plan.excuse, accepted=False))
 
 
 def _new_run(workspace: Workspace, request: Request) -> StoredRun:
-    target, source = request.target, workspace.config
+    target, config = request.target, workspace.config
+    environment = target_environment(workspace, target)
+    command = target.options.get("command") or [target.options.get("python", "python")]
     return StoredRun(
         id="",
         number=0,
@@ -249,31 +249,14 @@ def _new_run(workspace: Workspace, request: Request) -> StoredRun:
         seconds=None,
         target=target.name,
         state="incomplete",
-        whole=request.selection.whole and request.skips,
-        selection=str(request.selection),
+        whole=request.whole,
+        selection=str(request.selection) + ("" if request.skips else " --no-skips"),
         verdicts=("NOTHING",),
         summary={},
-        program=_program(workspace, target),
-        environment=target_environment(workspace, target),
+        program=identify(command, workspace.folder, environment.get("PATH")),
+        environment=environment,
         worker="",
-        source=f"{source.root} {source.rev or ''}".strip(),
+        source=f"{config.root} {config.rev or ''}".strip(),
         notices=(),
         stderr="",
     )
-
-
-def _program(workspace: Workspace, target: TargetConfig) -> dict[str, Json]:
-    """Record which program this is: the absolute path of each file in its command, and what is in it.
-
-    A virtual environment's script can shadow the system's program, so the name alone says nothing.
-    """
-    command: list[str] = list(target.options.get("command", [])) or [str(target.options.get("python", "python"))]
-    path = target_environment(workspace, target).get("PATH")
-    files: dict[str, str] = {}
-    for number, word in enumerate(command):
-        word_ = word.replace("{workspace}", str(workspace.folder))
-        found = shutil.which(word_, path=path) if number == 0 and "/" not in word_ else str(workspace.folder / word_)
-        if found and Path(found).is_file():
-            with open(found, "rb") as file:
-                files[str(Path(found).resolve())] = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"command": command, "files": files}

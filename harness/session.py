@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -157,13 +158,23 @@ def _rule_fits(
 _FOLDERS = {"reader": "readers", "protocol": "targets", "matcher": "matchers"}
 
 
-def _module(folder: str, name: str) -> ModuleType:
-    """A short name is a module of our folder; `package.module:name` is anybody's own. Raises ImportError, AttributeError."""
-    if ":" in name:
-        module, _, inside = name.partition(":")
-        found = importlib.import_module(module)
-        return getattr(found, inside) if inside else found
-    return importlib.import_module(f"harness.{folder}.{name}")
+def _module(folder: str, name: str, workspace: Path | None = None) -> ModuleType:
+    """A short name is a module of our folder; `package.module`, or `package.module:name` in it, is anybody's own.
+
+    The workspace comes last where modules are looked for: nothing in it can stand in for a module of ours or of Python's.
+    Raises ImportError, AttributeError.
+    """
+    if not _is_own(name):
+        return importlib.import_module(f"harness.{folder}.{name}")
+    if workspace is not None and str(workspace) not in sys.path:
+        sys.path.append(str(workspace))
+    module, _, inside = name.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, inside) if inside else found
+
+
+def _is_own(name: str) -> bool:
+    return "." in name or ":" in name
 
 
 def _check_options(
@@ -178,12 +189,12 @@ def _check_options(
     """Find the module that a table names, and hold the rest of the table against the module's OPTIONS."""
     folder = _FOLDERS[word]
     names = [module.name for module in pkgutil.iter_modules(importlib.import_module(f"harness.{folder}").__path__)]
-    if ":" not in name and name not in names:
+    if not _is_own(name) and name not in names:
         hint = toml.nearest(name, names) or f" (there are {', '.join(names)})"
         faults.append(Fault(config.document.place(*keys, word), f"no {word} named {name!r}{hint}"))
         return None
     try:
-        module = _module(folder, name)
+        module = _module(folder, name, config.folder)
     except (ImportError, AttributeError) as problem:
         faults.append(Fault(config.document.place(*keys, word), f"{word} {name!r} can not be imported ({problem})"))
         return None

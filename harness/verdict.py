@@ -99,8 +99,14 @@ def decide(tally: Tally) -> list[Verdict]:
     """Return every verdict that applies, the one that decides first."""
     applies = {
         Verdict.TARGET: bool(tally.target_down),
-        Verdict.NOTHING: bool(tally.cut_short) or tally.passed == 0 or tally.standings["not_run"] > 0,
+        Verdict.NOTHING: bool(tally.cut_short) or tally.standings["not_run"] > 0 or _empty(tally),
         Verdict.FAIL: tally.standings["failed"] > 0 or bool(tally.checks_failed),
         Verdict.GATE: tally.standings["stale"] > 0,
     }
     return [verdict for verdict, true in applies.items() if true] or [Verdict.PASS]
+
+
+def _empty(tally: Tally) -> bool:
+    """Whether there is no pass to show. A selection of failing cases is no news of that kind: it is what was asked for."""
+    asked_for = bool(tally.selection) and tally.standings["failed"] > 0
+    return tally.passed == 0 and not asked_for

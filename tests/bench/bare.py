@@ -1,19 +1,16 @@
-"""The bare loop: the least that any harness must do. Read the files, send them to the worker pipelined, compare.
+"""The bare loop: the least that any harness must do. Read the files, send them to a worker pipelined, compare.
 
-No limits, no store, no report, and no thought for a worker that dies.
+No limits, no store, no report, no thought for a worker that dies. While the worker is at one batch, the next is read and
+sent: of the simple ways the fastest. A second thread that writes costs a fifth more, sending all cases at once a quarter.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections import deque
-from threading import Thread
-from typing import IO
 
+BATCH = 64
 folder, *command = sys.argv[1:]
-names = sorted(name[:-3] for name in os.listdir(folder) if name.endswith(".in"))
-expected: deque[str] = deque()
 
 
 def read(name: str) -> str:
@@ -21,19 +18,28 @@ def read(name: str) -> str:
         return file.read().decode()
 
 
-def send(pipe: IO[bytes]) -> None:
-    with pipe:
-        pipe.write(b'{"harness":1}\n')
-        for name in names:
-            expected.append(read(f"{name}.out"))
-            line = {"id": name, "suite": "bench", "name": f"{name}.in", "input": read(f"{name}.in")}
-            pipe.write(json.dumps(line).encode() + b"\n")
+def request(name: str) -> bytes:
+    line = {"id": name, "suite": "bench", "name": f"{name}.in", "input": read(f"{name}.in")}
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 
+names = sorted(name[:-3] for name in os.listdir(folder) if name.endswith(".in"))
 worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 assert worker.stdin is not None
 assert worker.stdout is not None
-Thread(target=send, args=(worker.stdin,)).start()
+worker.stdin.write(b'{"harness":1}\n')
+worker.stdin.flush()
 worker.stdout.readline()
-passed = sum(json.loads(line).get("output") == expected.popleft() for line in worker.stdout)
+
+passed = 0
+in_flight: list[str] = []
+for start in range(0, len(names) + BATCH, BATCH):
+    batch = names[start : start + BATCH]
+    worker.stdin.write(b"".join(map(request, batch)))
+    worker.stdin.flush()
+    expected = [read(f"{name}.out") for name in batch]
+    passed += sum(json.loads(worker.stdout.readline())["output"] == text for text in in_flight)
+    in_flight = expected
+worker.stdin.close()
+worker.wait()
 print(f"{passed}/{len(names)} pass")

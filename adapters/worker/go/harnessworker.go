@@ -138,11 +138,10 @@ func Serve(w Worker) {
 			die(end)
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
-			message := parse(line)
-			if _, ok := message["open"]; ok {
-				files[text(message, "open")] = sharedFiles(message)
-			} else if _, err := replies.Write(w.answer(message, files)); err != nil {
-				die(err)
+			if reply := w.answer(parse(line), files); reply != nil {
+				if _, err := replies.Write(reply); err != nil {
+					die(err)
+				}
 			}
 		}
 		if end == io.EOF {
@@ -151,19 +150,27 @@ func Serve(w Worker) {
 	}
 }
 
+// answer keeps what an open brings, to which there is no reply. A line with an id is a request, whatever else is in it.
 func (w Worker) answer(message map[string]any, files map[string]map[string]Content) []byte {
-	if _, ok := message["harness"]; ok {
+	switch {
+	case has(message, "id"):
+		suite := text(message, "suite")
+		return w.try(text(message, "id"), Case{
+			Suite:    suite,
+			Name:     text(message, "name"),
+			Input:    content(message["input"], "input"),
+			Params:   values(message, "params"),
+			Settings: values(message, "settings"),
+			Files:    files[suite],
+		})
+	case has(message, "open"):
+		files[text(message, "open")] = sharedFiles(message)
+	case has(message, "harness"):
 		return encode(map[string]any{"ready": 1, "name": w.Name, "version": w.Version})
+	default:
+		die(fmt.Errorf("malformed request: neither a handshake, an open nor a request"))
 	}
-	suite := text(message, "suite")
-	return w.try(text(message, "id"), Case{
-		Suite:    suite,
-		Name:     text(message, "name"),
-		Input:    content(message["input"], "input"),
-		Params:   values(message, "params"),
-		Settings: values(message, "settings"),
-		Files:    files[suite],
-	})
+	return nil
 }
 
 func (w Worker) try(id string, c Case) (line []byte) {
@@ -180,7 +187,7 @@ func (w Worker) try(id string, c Case) (line []byte) {
 func (w Worker) reply(c Case) Reply {
 	for _, name := range slices.Sorted(maps.Keys(c.Settings)) {
 		if !slices.Contains(w.Settings, name) {
-			return Error{Kind: "UnknownSetting", Detail: fmt.Sprintf("unknown setting %q", name)}
+			return Error{Kind: "UnknownSetting", Detail: `unknown setting "` + name + `"`}
 		}
 	}
 	return w.Render(c)
@@ -246,6 +253,11 @@ func parse(line []byte) map[string]any {
 	return message
 }
 
+func has(message map[string]any, key string) bool {
+	_, ok := message[key]
+	return ok
+}
+
 func text(message map[string]any, key string) string {
 	found, ok := message[key].(string)
 	if !ok {
@@ -272,7 +284,7 @@ func values(message map[string]any, key string) map[string]any {
 
 func object(message map[string]any, key string) map[string]any {
 	found, ok := message[key].(map[string]any)
-	if _, present := message[key]; present && !ok {
+	if !ok && has(message, key) {
 		die(fmt.Errorf("malformed request: %q is not an object", key))
 	}
 	return found
@@ -285,8 +297,8 @@ func content(value any, key string) Content {
 	case map[string]any:
 		if encoded, ok := found["base64"].(string); ok && len(found) == 1 {
 			raw, err := base64.StdEncoding.DecodeString(encoded)
-			if err != nil {
-				die(fmt.Errorf("malformed request: %q: %w", key, err))
+			if err != nil || strings.ContainsAny(encoded, "\r\n") { // which encoding/base64 skips
+				die(fmt.Errorf("malformed request: %q is not base64", key))
 			}
 			return raw
 		}
@@ -318,7 +330,9 @@ func readValue(value any) any {
 		}
 	case map[string]any:
 		if tag, ok := found["$float"].(string); ok && len(found) == 1 {
-			return readFloat(tag)
+			if float, ok := tagged[tag]; ok {
+				return float
+			}
 		}
 		for key := range found {
 			found[key] = readValue(found[key])
@@ -329,7 +343,8 @@ func readValue(value any) any {
 
 func readNumber(digits string) any {
 	if strings.ContainsAny(digits, ".eE") {
-		return readFloat(digits)
+		number, _ := strconv.ParseFloat(digits, 64) // what is too large for a float64 is an infinity
+		return number
 	}
 	if number, err := strconv.ParseInt(digits, 10, 64); err == nil {
 		return number
@@ -338,13 +353,7 @@ func readNumber(digits string) any {
 	return number
 }
 
-func readFloat(digits string) float64 {
-	number, err := strconv.ParseFloat(digits, 64)
-	if err != nil {
-		die(fmt.Errorf("malformed request: %w", err))
-	}
-	return number
-}
+var tagged = map[string]float64{"nan": math.NaN(), "inf": math.Inf(1), "-inf": math.Inf(-1)}
 
 func wireValue(value any) any {
 	switch found := value.(type) {

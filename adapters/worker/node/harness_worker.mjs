@@ -43,13 +43,15 @@ export async function serve({ name, version, settings = [], render }) {
   try {
     for await (const line of lines(process.stdin)) {
       const message = JSON.parse(line);
-      if ('harness' in message) {
-        await send(JSON.stringify({ ready: 1, name, version }));
-      } else if ('open' in message) {
-        const files = Object.entries(message.files ?? {});
-        shared.set(message.open, new Map(files.map(([name, it]) => [name, decode(it)])));
-      } else {
+      if ('id' in message) {
         await send(await answer(message, shared.get(message.suite) ?? new Map(), known, render));
+      } else if ('open' in message) {
+        const files = Object.entries(object(message, 'files'));
+        shared.set(message.open, new Map(files.map(([name, it]) => [name, decode(it)])));
+      } else if ('harness' in message) {
+        await send(JSON.stringify({ ready: 1, name, version }));
+      } else {
+        throw new TypeError('a line is a handshake, an open or a request');
       }
     }
   } catch (error) {
@@ -66,11 +68,11 @@ async function answer(request, files, known, render) {
     throw new TypeError(`a request needs an id, a suite and a name: ${JSON.stringify(request).slice(0, 200)}`);
   }
   const input = decode(request.input);
-  const params = untag(request.params ?? {});
-  const settings = untag(request.settings ?? {});
+  const params = object(request, 'params');
+  const settings = object(request, 'settings');
   try {
     for (const key of Object.keys(settings)) {
-      if (!known.has(key)) throw new Refused('UnknownSetting', { detail: `this worker knows no setting ${JSON.stringify(key)}` });
+      if (!known.has(key)) throw new Refused('UnknownSetting', { detail: `unknown setting "${key}"` });
     }
     const result = await render({ suite, name, input, params, settings, files });
     // A promise that the port forgot to await fails only now; the worker must die of it in this case, not in the next.
@@ -108,9 +110,19 @@ function send(line) {
   });
 }
 
+function object(message, key) {
+  const { [key]: found = {} } = message;
+  if (found === null || typeof found !== 'object' || Array.isArray(found)) throw new TypeError(`"${key}" is not an object`);
+  return mapValues(found, untag);
+}
+
 function decode(content) {
   if (typeof content === 'string') return content;
-  if (typeof content?.base64 === 'string') return Buffer.from(content.base64, 'base64');
+  if (typeof content?.base64 === 'string') {
+    const bytes = Buffer.from(content.base64, 'base64'); // reads what it can and skips the rest
+    if (bytes.toString('base64') !== content.base64) throw new TypeError('what is called base64 is not');
+    return bytes;
+  }
   throw new TypeError(`content is a string or {"base64": string}, not ${JSON.stringify(content)}`);
 }
 

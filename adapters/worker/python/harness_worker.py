@@ -104,13 +104,15 @@ def serve(
                 case {"id": str(), "suite": str(), "name": str(), "input": _}:
                     tags = b"$float" in line or b"\\u00" in line  # even its letters may be escaped
                     request = _case(message, suites, tags=tags)
+                case {"id": _}:
+                    _give_up(line, "not a whole request")
                 case {"open": str(suite), "files": dict(files)}:
                     suites[suite] = {path: _content(file) for path, file in files.items()}
                     continue
                 case {"harness": int()}:
                     pass
                 case _:
-                    _give_up(line, "neither a handshake, an open nor a whole request")
+                    _give_up(line, "neither a handshake, an open nor a request")
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             _give_up(line, f"{type(error).__name__}: {error}")
         if request is None:
@@ -156,7 +158,7 @@ def _reply(
 ) -> str:
     for setting in case.settings:
         if setting not in known:
-            detail = f"this worker has no setting {setting!r}"
+            detail = f'unknown setting "{setting}"'
             return _dumps({"id": ident, "error": {"kind": "UnknownSetting", "detail": detail}})
     try:
         reply = {"id": ident} | _body(render, case)

@@ -156,7 +156,7 @@ fn reply(
     }
     for (setting, _) in request.settings.entries() {
         if !settings.contains(&setting.as_str()) {
-            let detail = format!("this worker has no setting '{setting}'");
+            let detail = format!("unknown setting \"{setting}\"");
             let refused = Refused::new("UnknownSetting").with("detail", detail);
             return ("error", Json::Object(refused.0));
         }
@@ -329,9 +329,6 @@ impl Message {
                 half_a_pair: parser.half_a_pair,
             }));
         }
-        if parser.half_a_pair {
-            return Err("half a surrogate pair, which no string of Rust can hold".into());
-        }
         if message.get("open").is_some() {
             let suite = message.take_string("open")?;
             let Json::Object(files) = message.take_object("files")? else {
@@ -419,6 +416,7 @@ impl Json {
         match self.take(key) {
             None => Ok(Json::Object(Vec::new())),
             Some(object @ Json::Object(_)) => Ok(object),
+            Some(Json::Number(tag)) if is_not_finite(&tag) => Ok(object([("$float", tag.into())])),
             Some(_) => Err(format!("'{key}' is no object")),
         }
     }
@@ -611,7 +609,11 @@ impl Parser<'_> {
         match self.peek() {
             Some(b'{') => self.nested(Parser::object),
             Some(b'[') => self.nested(Parser::array),
-            Some(b'"') => Ok(Json::String(self.string()?)),
+            Some(b'"') => Ok(match String::from_utf8(self.string()?) {
+                Ok(text) => Json::String(text),
+                // as what it is here: bytes, so that a shared file fails the cases that need its text
+                Err(half) => object([("base64", to_base64(half.as_bytes()).into())]),
+            }),
             Some(b't') => self.word("true", Json::Bool(true)),
             Some(b'f') => self.word("false", Json::Bool(false)),
             Some(b'n') => self.word("null", Json::Null),
@@ -638,7 +640,7 @@ impl Parser<'_> {
             }
             let key = self.string()?;
             self.expect(b':')?;
-            entries.push((key, self.value()?));
+            entries.push((String::from_utf8_lossy(&key).into(), self.value()?));
         }
         Ok(match &entries[..] {
             [(key, Json::String(number))] if key == "$float" && is_not_finite(number) => {
@@ -678,31 +680,40 @@ impl Parser<'_> {
         Ok(Json::Number(number.into()))
     }
 
-    fn string(&mut self) -> Result<String, String> {
+    // UTF-8, but for half a surrogate pair: that is written as if it were a letter
+    fn string(&mut self) -> Result<Vec<u8>, String> {
         self.expect(b'"')?;
-        let mut string = String::new();
+        let mut string = Vec::new();
         loop {
-            let rest = &self.text[self.at..];
-            let plain = rest.bytes().position(|byte| byte == b'"' || byte == b'\\');
+            let rest = &self.text.as_bytes()[self.at..];
+            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
             let plain = plain.ok_or_else(|| self.fault("the end of this string"))?;
-            string.push_str(&rest[..plain]);
-            self.at += plain + 1;
-            if rest.as_bytes()[plain] == b'"' {
+            string.extend_from_slice(&rest[..plain]);
+            self.at += plain;
+            if rest[plain] < b' ' {
+                return Err(self.fault("an escape in the place of a control character"));
+            }
+            self.at += 1;
+            if rest[plain] == b'"' {
                 return Ok(string);
             }
-            string.push(self.escaped()?);
+            let point = self.escaped()?;
+            match char::from_u32(point) {
+                Some(letter) => string.extend(letter.encode_utf8(&mut [0; 4]).bytes()),
+                None => string.extend([0xed, 0x80 | (point >> 6 & 63) as u8, 0x80 | (point & 63) as u8]),
+            }
         }
     }
 
-    fn escaped(&mut self) -> Result<char, String> {
+    fn escaped(&mut self) -> Result<u32, String> {
         let mark = self.text.as_bytes().get(self.at).copied();
         self.at += 1;
         Ok(match mark {
-            Some(b'n') => '\n',
-            Some(b't') => '\t',
-            Some(b'r') => '\r',
-            Some(b'b') => '\x08',
-            Some(b'f') => '\x0c',
+            Some(b'n') => 0x0a,
+            Some(b't') => 0x09,
+            Some(b'r') => 0x0d,
+            Some(b'b') => 0x08,
+            Some(b'f') => 0x0c,
             Some(mark @ (b'"' | b'\\' | b'/')) => mark.into(),
             Some(b'u') => self.unicode()?,
             _ => {
@@ -712,7 +723,7 @@ impl Parser<'_> {
         })
     }
 
-    fn unicode(&mut self) -> Result<char, String> {
+    fn unicode(&mut self) -> Result<u32, String> {
         let first = self.unit(self.at)?;
         self.at += 4;
         let second = match self.text[self.at..].starts_with("\\u") {
@@ -722,11 +733,11 @@ impl Parser<'_> {
         match char::decode_utf16([first, second]).next() {
             Some(Ok(letter)) => {
                 self.at += if letter.len_utf16() == 2 { 6 } else { 0 };
-                Ok(letter)
+                Ok(letter.into())
             }
             _ => {
                 self.half_a_pair = true;
-                Ok(char::REPLACEMENT_CHARACTER)
+                Ok(first.into())
             }
         }
     }
