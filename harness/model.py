@@ -275,7 +275,7 @@ class Conversation(Protocol):
 
 
 class Unaskable(Exception):  # noqa: N818 - what a target can not express is no fault
-    """This way of driving a target can not put this case: a NUL in an argument, a setting that a command has no place for."""
+    """A target can not put this case: a NUL in an argument, a setting that a command has no place for."""
 
 
 class Target(Protocol):

@@ -81,7 +81,7 @@ class Reading:
     def entries(self) -> Iterator[Entry]:
         """Yield the wanted cases. Raises InputError with all faults, UsageError for a name that selects nothing.
 
-        After the first fault nothing more is yielded, but everything is still read, so that all faults are told at once.
+        After the first fault nothing more is yielded, but everything is still read: all faults are told at once.
         """
         for suite in self.workspace.suites:
             if self.selection.reaches(suite):

@@ -59,3 +59,12 @@ class StoredResult:
     reply: Mapping[str, Json] | None
     stderr: str
     detail: Mapping[str, Json] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What changed between two whole runs of a target: ids of cases, sorted. A case that is gone has regressed too."""
+
+    fixed: tuple[str, ...] = ()
+    regressed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()

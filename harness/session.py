@@ -161,7 +161,7 @@ _FOLDERS = {"reader": "readers", "protocol": "targets", "matcher": "matchers"}
 def _module(folder: str, name: str, workspace: Path | None = None) -> ModuleType:
     """A short name is a module of our folder; `package.module`, or `package.module:name` in it, is anybody's own.
 
-    The workspace comes last where modules are looked for: nothing in it can stand in for a module of ours or of Python's.
+    The workspace comes last where modules are looked for: nothing in it can stand in for a module of ours or Python's.
     Raises ImportError, AttributeError.
     """
     if not _is_own(name):

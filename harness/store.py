@@ -30,7 +30,7 @@ from harness.model import (
     Strength,
     Unsupported,
 )
-from harness.records import StoredResult, StoredRun
+from harness.records import Delta, StoredResult, StoredRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,7 +86,8 @@ CREATE TABLE results (
 );
 CREATE INDEX results_by_run ON results (run, id);
 CREATE VIEW latest AS
-    SELECT * FROM runs WHERE number IN (SELECT max(number) FROM runs WHERE whole AND state = 'complete' GROUP BY target);
+    SELECT * FROM runs
+    WHERE number IN (SELECT max(number) FROM runs WHERE whole AND state = 'complete' GROUP BY target);
 CREATE VIEW failures AS
     SELECT results.*, latest.target FROM results JOIN latest ON results.run = latest.id WHERE standing = 'failed';
 CREATE VIEW progress AS
@@ -136,7 +137,8 @@ class Store:
         (found,) = self._db.execute("SELECT format FROM meta").fetchone()
         if found != FORMAT:
             raise StoreError(
-                f"{self.path}: format {found} is not the one this harness knows ({FORMAT}); upgrade port-harness, or remove the file"
+                f"{self.path}: format {found} is not the one this harness knows ({FORMAT});"
+                " upgrade port-harness, or remove the file"
             )
 
     def _broken(self, problem: sqlite3.Error) -> StoreError:
@@ -181,7 +183,8 @@ class Store:
             self._db.execute("BEGIN")
             self._db.execute(f"UPDATE runs SET {assignments} WHERE id = ?", (*changes.values(), name))  # noqa: S608 - our own names
             self._db.execute(
-                "DELETE FROM runs WHERE number <= (SELECT max(number) FROM runs) - ? AND id NOT IN (SELECT id FROM latest)",
+                """DELETE FROM runs
+                WHERE number <= (SELECT max(number) FROM runs) - ? AND id NOT IN (SELECT id FROM latest)""",
                 (KEPT_RUNS,),
             )
             self._db.execute("COMMIT")
@@ -212,14 +215,16 @@ class Store:
     def last_run(self, target: str | None = None, case_id: str | None = None) -> StoredRun | None:
         """Find the newest run: of one target or of any, and where a case is given, one that ran it."""
         query = """SELECT * FROM runs WHERE (?1 IS NULL OR target = ?1)
-            AND (?2 IS NULL OR EXISTS (SELECT 1 FROM results WHERE run = runs.id AND results.id = ?2 AND outcome <> 'not_run'))
+            AND (?2 IS NULL OR EXISTS
+                (SELECT 1 FROM results WHERE run = runs.id AND results.id = ?2 AND outcome <> 'not_run'))
             ORDER BY number DESC LIMIT 1"""
         return next(map(_run_of, self._query(query, (target, case_id))), None)
 
     def baseline(self, run: StoredRun) -> StoredRun | None:
         """Find the last whole, complete run of the same target before a run."""
         found = self._query(
-            "SELECT * FROM runs WHERE target = ? AND whole AND state = 'complete' AND number < ? ORDER BY number DESC LIMIT 1",
+            """SELECT * FROM runs WHERE target = ? AND whole AND state = 'complete' AND number < ?
+            ORDER BY number DESC LIMIT 1""",
             (run.target, run.number),
         )
         return next(map(_run_of, found), None)
@@ -230,6 +235,14 @@ class Store:
             row["id"]: row["standing"]
             for row in self._query("SELECT id, standing FROM results WHERE run = ?", (run.id,))
         }
+
+    def delta(self, run: StoredRun, before: StoredRun) -> Delta:
+        """Compare two runs case by case. Passed and stale are good; everything else is not."""
+        turned = """SELECT id FROM results AS one WHERE run = ? AND standing NOT IN ('passed', 'stale') AND EXISTS
+            (SELECT 1 FROM results WHERE run = ? AND id = one.id AND standing IN ('passed', 'stale')) ORDER BY id"""
+        gone = "SELECT id FROM results WHERE run = ? EXCEPT SELECT id FROM results WHERE run = ? ORDER BY id"
+        queries = ((turned, before, run), (turned, run, before), (gone, before, run))
+        return Delta(*(tuple(row["id"] for row in self._query(query, (one.id, two.id))) for query, one, two in queries))
 
     def results(self, run: StoredRun, standing: str | None = None) -> Iterator[StoredResult]:
         """Yield a run's results in the order of reading; only those of one standing, where one is given."""

@@ -18,7 +18,7 @@ Standing: TypeAlias = str
 def standing(outcome: Outcome, excuse: Excuse | None, *, accepted: bool) -> Standing:
     """Lay the skip list over an outcome.
 
-    `accepted` says whether a failing reply is the very one that an `accepted` entry recorded: a different one is not excused.
+    `accepted` says whether a failing reply is the very one that an `accepted` entry recorded: no other is excused.
     """
     match outcome:
         case Passed():
@@ -107,6 +107,6 @@ def decide(tally: Tally) -> list[Verdict]:
 
 
 def _empty(tally: Tally) -> bool:
-    """Whether there is no pass to show. A selection of failing cases is no news of that kind: it is what was asked for."""
+    """Whether there is no pass to show. Where a selection holds only failures, that was asked for, and is no news."""
     asked_for = bool(tally.selection) and tally.standings["failed"] > 0
     return tally.passed == 0 and not asked_for

@@ -177,6 +177,22 @@ def test_a_lone_surrogate_is_answered_as_the_language_can_and_the_worker_goes_on
     assert second == {"id": "k2", "output": "c"}
 
 
+def test_a_lone_surrogate_in_a_shared_file_concerns_only_the_cases_that_need_the_file(kit: Kit) -> None:
+    shared = {"open": "s", "files": {"half": "\ud800", "whole": "w"}}
+    ended = run(kit, HANDSHAKE, shared, case("shared", "whole"), case("shared", "half", "k2"), case("echo", "c", "k3"))
+    _, *replies = ended.replies
+    assert replies[0] == {"id": "k1", "output": "w"}
+    assert replies[1] == {"id": "k2", "output": kit.lone_surrogate or encoded(b"\xed\xa0\x80")}
+    assert replies[2] == {"id": "k3", "output": "c"}
+    assert ended.code == 0
+
+
+def test_a_lone_surrogate_in_a_name_does_not_end_the_worker(kit: Kit) -> None:
+    ended = run(kit, HANDSHAKE, OPEN, case("\udcff"), case("echo", "c", "k2"))
+    assert [reply.get("id") for reply in ended.replies] == [None, "k1", "k2"]
+    assert ended.code == 0
+
+
 @pytest.mark.parametrize("raw", [b"\xff", b"\x00\xc3\x28\r\n", bytes(range(256)) * 3], ids=["one", "mixed", "all"])
 def test_bytes_come_back_as_they_went(kit: Kit, raw: bytes) -> None:
     assert answer(kit, case("echo", encoded(raw))) == {"id": "k1", "output": encoded(raw)}
@@ -201,6 +217,25 @@ def test_floats_beyond_json_are_tagged_both_ways(kit: Kit) -> None:
     floats = {"nan": {"$float": "nan"}, "deep": [{"up": {"$float": "inf"}, "down": {"$float": "-inf"}}]}
     reply = answer(kit, case("value", params=floats, settings={"trim": {"$float": "inf"}}))
     assert reply["value"] == {"params": floats, "settings": {"trim": {"$float": "inf"}}, "suite": "s"}
+
+
+def test_an_object_that_only_looks_like_a_tagged_float_stays_an_object(kit: Kit) -> None:
+    params = {
+        "$float": "inf",
+        "bogus": {"$float": "bogus"},
+        "digits": {"$float": "1.5"},
+        "two": {"$float": "nan", "x": 1},
+    }
+    assert answer(kit, case("value", params=params))["value"]["params"] == params
+    only = {"$float": "nan"}
+    assert answer(kit, case("value", params=only))["value"]["params"] == only
+
+
+def test_a_number_beyond_a_double_is_infinite_or_kept_in_digits(kit: Kit) -> None:
+    line = b'{"id": "k1", "suite": "s", "name": "value", "input": "", "params": {"n": 1E400}}'
+    ended = run(kit, HANDSHAKE, OPEN, line, case("echo", "c", "k2"))
+    assert ended.replies[1]["value"]["params"]["n"] in ({"$float": "inf"}, float("inf"))  # 1E400 reads as the latter
+    assert ended.replies[2] == {"id": "k2", "output": "c"}
 
 
 @pytest.mark.parametrize("number", [0, -1, 2**53 + 1, 2**63 - 1, -(2**63), 2**64 - 1, 1.0, -0.0, 0.1, 5e-324, 1.5e300])
@@ -253,13 +288,18 @@ def test_unsupported_gives_its_reason(kit: Kit) -> None:
 
 def test_an_unknown_setting_is_refused_before_the_port_runs(kit: Kit) -> None:
     reply = answer(kit, case("die", settings={"trim": True, "bogus": 1}))
-    assert reply.keys() == {"id", "error"}
-    assert reply["error"]["kind"] == "UnknownSetting"
-    assert "bogus" in json.dumps(reply["error"])
+    assert reply == {"id": "k1", "error": {"kind": "UnknownSetting", "detail": 'unknown setting "bogus"'}}
 
 
 def test_unknown_keys_of_a_request_are_ignored(kit: Kit) -> None:
     assert answer(kit, case("echo", "a", group=7, files={"a": 1}, extra={"id": "k9"})) == {"id": "k1", "output": "a"}
+
+
+def test_a_line_with_an_id_is_a_request_whatever_else_is_in_it(kit: Kit) -> None:
+    first = {"open": "s", "files": {"a": "of s"}}
+    ended = run(kit, HANDSHAKE, first, case("shared", "a", open="s", harness=1, files={"a": "new"}))
+    assert ended.replies[1:] == [{"id": "k1", "output": "of s"}]
+    assert ended.code == 0
 
 
 def test_each_suite_has_its_own_shared_files(kit: Kit) -> None:
@@ -285,6 +325,19 @@ MALFORMED = {
     "no input": b'{"id": "k2", "suite": "s", "name": "echo"}',
     "no id": b'{"suite": "s", "name": "echo", "input": ""}',
     "a number as input": b'{"id": "k2", "suite": "s", "name": "echo", "input": 1}',
+    "a number as id": b'{"id": 2, "open": "s", "files": {}}',
+    "neither kind of line": b"{}",
+    "a control character": b'{"id": "k2", "suite": "s", "name": "echo", "input": "a\tb"}',
+    "params as a list": b'{"id": "k2", "suite": "s", "name": "echo", "input": "", "params": []}',
+    "params as null": b'{"id": "k2", "suite": "s", "name": "echo", "input": "", "params": null}',
+    "settings as a list": b'{"id": "k2", "suite": "s", "name": "echo", "input": "", "settings": ["trim"]}',
+    "settings as null": b'{"id": "k2", "suite": "s", "name": "echo", "input": "", "settings": null}',
+    "files as a list": b'{"open": "s", "files": []}',
+    "base64 of one digit": b'{"id": "k2", "suite": "s", "name": "echo", "input": {"base64": "A"}}',
+    "base64 unpadded": b'{"id": "k2", "suite": "s", "name": "echo", "input": {"base64": "AAE"}}',
+    "base64 with another sign": b'{"id": "k2", "suite": "s", "name": "echo", "input": {"base64": "AA-E"}}',
+    "base64 with a line break": b'{"id": "k2", "suite": "s", "name": "echo", "input": {"base64": "AAEC\\nAAEC"}}',
+    "base64 broken in a file": b'{"open": "s", "files": {"a": {"base64": "A*=="}}}',
 }
 
 

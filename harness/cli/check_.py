@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.check import Request, check
-from harness.digest.text import Delta, compare, render
+from harness.digest.text import render
 from harness.errors import UsageError
 from harness.events import Completed
 from harness.model import Verdict, strongest
+from harness.records import Delta
 from harness.reading import Selection
 from harness.reports import plain
 from harness.runner import Stop
@@ -96,7 +97,7 @@ def command(
 def digest_of(store: Store, run: StoredRun) -> str:
     """Render the digest of a stored run against its baseline."""
     baseline = store.baseline(run) if run.whole and run.state == "complete" else None
-    delta = compare(store.standings(run), store.standings(baseline)) if baseline else Delta()
+    delta = store.delta(run, baseline) if baseline else Delta()
     return render(run, store.results(run, "failed"), store.results(run, "stale"), delta)
 
 

@@ -12,7 +12,7 @@ _CONTROL = re.compile(
 
 
 def first_difference(want: str, got: str) -> tuple[int, str, str]:
-    r"""Return (line, the wanted line, the actual line) of the first difference; lines count from 1 and end at `\\n` only."""
+    r"""Return (line, wanted line, actual line) of the first difference; lines count from 1 and end at `\n` only."""
     wanted, found = want.rstrip("\n").split("\n"), got.rstrip("\n").split("\n")
     for number, (one, other) in enumerate(zip(wanted, found, strict=False), 1):
         if one != other:
@@ -44,12 +44,12 @@ def shorten(text: str, width: int) -> str:
 
 
 def printable_lines(text: str) -> list[str]:
-    """Split at `\\n` only, each line safe to print; the newline at the end makes no line of its own."""
+    r"""Split at `\n` only, each line safe to print; the newline at the end makes no line of its own."""
     return [_show(line, visible=False) for line in text.removesuffix("\n").split("\n")]
 
 
 def hunks(want: str, got: str, context: int) -> list[str]:
-    """Compare line by line: ` same`, `-want`, `+got`, and `@@ line N` before each part. Ends at `\\n` only."""
+    r"""Compare line by line, split at `\n` only: ` same`, `-want`, `+got`, and `@@ line N` before each part."""
     wanted, found = want.removesuffix("\n").split("\n"), got.removesuffix("\n").split("\n")
     before = _common(wanted, found)
     after = _common(wanted[before:][::-1], found[before:][::-1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.digest.diff import first_difference, printable, shorten
@@ -12,27 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.model import Json
-    from harness.records import StoredResult, StoredRun
+    from harness.records import Delta, StoredResult, StoredRun
 
 _WIDTH = 150
 _LINES_A_GROUP = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """What changed since the baseline: ids of cases."""
-
-    fixed: tuple[str, ...] = ()
-    regressed: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
-
-
-def compare(now: Mapping[str, str], before: Mapping[str, str]) -> Delta:
-    """Compare the standings of two whole runs of one target. A case that leaves the count has regressed."""
-    good = {"passed", "stale"}
-    fixed = (case for case, standing in now.items() if standing in good and before.get(case, "passed") not in good)
-    regressed = (case for case, standing in now.items() if standing not in good and before.get(case) in good)
-    return Delta(tuple(sorted(fixed)), tuple(sorted(regressed)), tuple(sorted(set(before) - set(now))))
 
 
 def render(run: StoredRun, failures: Iterable[StoredResult], stale: Iterable[StoredResult], delta: Delta) -> str:
@@ -136,7 +118,8 @@ def _group(stage: str, group: str, members: Sequence[StoredResult]) -> Iterator[
         yield f"  {member.id.partition('/')[2]}  {shorten(one_line(member), _WIDTH)}"
     if len(members) > _LINES_A_GROUP:
         rest = members[_LINES_A_GROUP:]
-        yield f"  +{len(rest)} more: {shorten(', '.join(member.id.partition('/')[2] for member in rest), _WIDTH)} (harness list --standing failed)"
+        names = shorten(", ".join(member.id.partition("/")[2] for member in rest), _WIDTH)
+        yield f"  +{len(rest)} more: {names} (harness list --standing failed)"
 
 
 def one_line(result: StoredResult) -> str:

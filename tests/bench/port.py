@@ -1,4 +1,4 @@
-"""The port that the benchmark verifies: next to nothing, so that what is measured is what stands around it."""
+"""The port that is verified: next to nothing, so that what is measured is what stands around it."""
 
 
 def render(text: str) -> str:

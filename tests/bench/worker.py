@@ -1,10 +1,11 @@
-"""The port behind the worker kit. The argument is how long it sleeps over each case, in seconds."""
+"""The port behind the worker kit. The argument is how many seconds it sleeps over each case."""
 
 import sys
 import time
 
 from harness_worker import Case, serve
-from port import render
+
+from tests.bench.port import render
 
 PAUSE = float(sys.argv[1])
 

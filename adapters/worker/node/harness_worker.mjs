@@ -113,7 +113,7 @@ function send(line) {
 function object(message, key) {
   const { [key]: found = {} } = message;
   if (found === null || typeof found !== 'object' || Array.isArray(found)) throw new TypeError(`"${key}" is not an object`);
-  return mapValues(found, untag);
+  return Object.fromEntries(Object.entries(found).map(([name, it]) => [name, untag(it)]));
 }
 
 function decode(content) {

@@ -37,7 +37,7 @@ class Case:
 
     __slots__ = ("files", "input", "name", "params", "settings", "suite")
 
-    def __init__(  # noqa: PLR0913 - as many as the protocol has
+    def __init__(
         self,
         suite: str,
         name: str,
@@ -125,7 +125,7 @@ def serve(
 
 def _give_up(line: bytes, fault: str) -> NoReturn:
     shown = line[:200].decode("utf-8", "backslashreplace")
-    print(f"harness_worker: malformed line: {fault}: {shown!r}", file=sys.stderr)
+    sys.stderr.write(f"harness_worker: malformed line: {fault}: {shown!r}\n")
     sys.exit(2)
 
 

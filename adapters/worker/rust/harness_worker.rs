@@ -137,6 +137,10 @@ fn converse(
                 io::stdout().flush()?; // or a `print!` would come out with a later case
                 object([("id", id.into()), (key, body)])
             }
+            Message::HalfAPair(id) => {
+                let reason = "the request holds half a surrogate pair, which no string of Rust can";
+                object([("id", id.into()), ("unsupported", reason.into())])
+            }
         };
         replies.write_all(format!("{reply}\n").as_bytes())?;
         replies.flush()?;
@@ -150,10 +154,6 @@ fn reply(
     settings: &[&str],
     render: &mut impl FnMut(&Case) -> Result<Reply, Refused>,
 ) -> (&'static str, Json) {
-    if request.half_a_pair {
-        let reason = "the request holds half a surrogate pair, which no string of Rust can";
-        return ("unsupported", reason.into());
-    }
     for (setting, _) in request.settings.entries() {
         if !settings.contains(&setting.as_str()) {
             let detail = format!("unknown setting \"{setting}\"");
@@ -293,6 +293,7 @@ enum Message {
     Handshake,
     Open(String, Files),
     Request(Request),
+    HalfAPair(String),
 }
 
 struct Request {
@@ -302,7 +303,6 @@ struct Request {
     input: Content,
     params: Json,
     settings: Json,
-    half_a_pair: bool,
 }
 
 impl Message {
@@ -319,14 +319,17 @@ impl Message {
         };
         let mut message = parser.document()?;
         if message.get("id").is_some() {
+            let id = message.take_string("id")?;
+            if parser.half_a_pair {
+                return Ok(Message::HalfAPair(id));
+            }
             return Ok(Message::Request(Request {
-                id: message.take_string("id")?,
+                id,
                 suite: message.take_string("suite")?,
                 name: message.take_string("name")?,
                 input: message.take("input").ok_or("no 'input'")?.into_content()?,
                 params: message.take_object("params")?,
                 settings: message.take_object("settings")?,
-                half_a_pair: parser.half_a_pair,
             }));
         }
         if message.get("open").is_some() {
@@ -686,7 +689,9 @@ impl Parser<'_> {
         let mut string = Vec::new();
         loop {
             let rest = &self.text.as_bytes()[self.at..];
-            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
+            let plain = rest
+                .iter()
+                .position(|byte| matches!(byte, b'"' | b'\\' | ..b' '));
             let plain = plain.ok_or_else(|| self.fault("the end of this string"))?;
             string.extend_from_slice(&rest[..plain]);
             self.at += plain;
@@ -700,7 +705,11 @@ impl Parser<'_> {
             let point = self.escaped()?;
             match char::from_u32(point) {
                 Some(letter) => string.extend(letter.encode_utf8(&mut [0; 4]).bytes()),
-                None => string.extend([0xed, 0x80 | (point >> 6 & 63) as u8, 0x80 | (point & 63) as u8]),
+                None => string.extend([
+                    0xed,
+                    0x80 | (point >> 6 & 63) as u8,
+                    0x80 | (point & 63) as u8,
+                ]),
             }
         }
     }
