@@ -63,7 +63,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     entries = reading.entries()
     ahead = list(islice(entries, READ_AHEAD))
     writer = store.begin(_new_run(workspace, request))
-    course = _Course(workspace, request, stop, writer)
+    course = _Course(workspace, request, stop, writer, Tally({stage: [0, 0] for stage in workspace.config.stages}))
     try:
         yield from course.build()
         if not course.tally.target_down and not stop.reason:
@@ -98,7 +98,7 @@ class _Course:
     request: Request
     stop: Stop
     writer: RunWriter
-    tally: Tally = field(default_factory=Tally)
+    tally: Tally
     worker: str = ""
     stderr: str = ""
     oddities: list[Notice] = field(default_factory=list)
@@ -216,7 +216,7 @@ class _Course:
         yield from map(self._count, settled)
 
     def _count(self, finished: Finished) -> Finished:
-        self.tally.add(finished.result.outcome, finished.standing)
+        self.tally.add(finished.result.outcome, finished.standing, finished.result.stage)
         self.writer.add(finished.result, finished.standing)
         return finished
 

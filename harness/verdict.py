@@ -37,6 +37,8 @@ def standing(outcome: Outcome, excuse: Excuse | None, *, accepted: bool) -> Stan
 class Tally:
     """Counts of a run, added up case by case."""
 
+    stages: dict[str, list[int]] = field(default_factory=dict)
+    """[passed, in scope] of each stage, in the order of the port."""
     standings: Counter[Standing] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     achieved: Counter[str] = field(default_factory=Counter)
@@ -53,9 +55,13 @@ class Tally:
     said: tuple[str, ...] = ()
     """What the build, the worker or the linters said to that."""
 
-    def add(self, outcome: Outcome, at: Standing) -> None:
+    def add(self, outcome: Outcome, at: Standing, stage: str) -> None:
         """Count one case."""
         self.standings[at] += 1
+        if at not in ("out_of_scope", "not_attempted"):
+            counts = self.stages.setdefault(stage, [0, 0])
+            counts[0] += at in ("passed", "stale")
+            counts[1] += 1
         self.outcomes[outcome.word] += 1
         if isinstance(outcome, Passed):
             self.achieved[outcome.achieved] += 1
@@ -68,6 +74,7 @@ class Tally:
             "outcomes": dict(sorted(self.outcomes.items())),
             "achieved": dict(self.by_strength()),
             "allowed": dict(sorted(self.allowed.items())),
+            "stages": [[stage, *counts] for stage, counts in self.stages.items() if counts[1]],
             "left_out": self.left_out,
             "cut_short": self.cut_short,
             "target_down": self.target_down,

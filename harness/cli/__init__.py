@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import traceback
 from pathlib import Path
 
 import click
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, TargetDown
+from harness.model import Verdict
 
 _COMMANDS = {
     "check": "Run the cases against a target and judge them.",
-    "list": "List the cases, with their standing in the last run.",
+    "list": "List the cases, with their standing in the newest run that ran them.",
     "show": "Show one case: input, want, got, why, and where its files are.",
-    "repro": "Write the exact request of a case, and the command to debug it.",
+    "repro": "Write the exact request of a case, and print the command to debug it.",
     "try": "Ask a target, or the oracle, what it does on an input of yours.",
     "runs": "List the stored runs.",
     "digest": "Print the digest of a stored run again.",
     "record": "Record references from the oracle.",
 }
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+"""What a shell shows for a program that SIGINT, or SIGPIPE, has ended."""
 
 
 class _Lazy(click.Group):
@@ -42,16 +48,27 @@ class _Lazy(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
 
+def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 20 ms, and only when asked for
+
+        try:
+            click.echo(f"port-harness {version('port-harness')}")
+        except PackageNotFoundError:
+            click.echo("port-harness (a checkout that is not installed)")
+        ctx.exit()
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "-C",
     "folder",
-    type=click.Path(path_type=Path),
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=Path(),
     metavar="DIR",
     help="The workspace: a folder with a harness.toml, or one below it.",
 )
-@click.version_option(package_name="port-harness", message="%(package)s %(version)s")
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version.")
 @click.pass_context
 def _group(ctx: click.Context, folder: Path) -> None:
     """Verify a port against the test suite of its source project."""
@@ -61,19 +78,51 @@ def _group(ctx: click.Context, folder: Path) -> None:
 def main() -> None:
     """Run the command line. The one place that turns a harness error into an exit code."""
     if sys.platform == "win32":
-        sys.exit("harness: Windows is not supported; use WSL")
+        _say("ERROR Windows is not supported; use WSL")
+        sys.exit(Verdict.ERROR.exit_code)
+    sys.exit(_code(sys.argv[1:]))
+
+
+def _code(words: list[str]) -> int:
     try:
-        code = _group.main(standalone_mode=False)
-    except HarnessError as problem:
-        print(f"ERROR {problem}" if "\n" not in str(problem) else f"ERROR\n{problem}", file=sys.stderr)  # noqa: T201 - the edge
-        code = 2
+        # click's own `main` would end a broken pipe, which says nothing about the port, with the exit code of a failing one.
+        with _group.make_context("harness", words) as context:
+            return int(_group.invoke(context))
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as help_:
+        _say(help_.format_message())
     except click.ClickException as problem:
-        problem.show()
-        code = 2
-    except click.exceptions.Abort:
-        code = 130
+        _say(f"ERROR {_sentence(problem)}")
+    except TargetDown as problem:
+        _say(f"TARGET {problem}")
+        return Verdict.TARGET.exit_code
+    except HarnessError as problem:
+        _say(f"ERROR {problem}" if "\n" not in str(problem) else f"ERROR\n{problem}")
+    except BrokenPipeError:
+        hush()
+        return _BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except Exception:  # noqa: BLE001 - a fault of ours must not end with the exit code of a failing port
         traceback.print_exc()
-        print("ERROR this is a fault of the harness; please report it with the lines above", file=sys.stderr)  # noqa: T201
-        code = 2
-    sys.exit(code if isinstance(code, int) else 0)
+        _say("ERROR this is a fault of the harness; please report it with the lines above")
+    return Verdict.ERROR.exit_code
+
+
+def hush() -> None:
+    """Let the rest of stdout go nowhere: whoever read it has read enough (`| head -1`), and Python's last flush must not complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _sentence(problem: click.ClickException) -> str:
+    """Put click's complaint the way ours are: lower case, with the next step at the end."""
+    text = problem.format_message().rstrip(".")
+    context = problem.ctx if isinstance(problem, click.UsageError) else None
+    return f"{text[:1].lower()}{text[1:]}; see {context.command_path if context else 'harness'} --help"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - the edge

@@ -20,6 +20,9 @@ _LINES_A_GROUP = 12
 def render(run: StoredRun, failures: Iterable[StoredResult], stale: Iterable[StoredResult], delta: Delta) -> str:
     """Write the digest of a run; ends with a newline."""
     lines = [headline(run, delta)]
+    order = [stage for stage, _, _ in run.summary["stages"]]
+    if len(order) > 1 and "PASS" not in run.verdicts:
+        lines.append(" · ".join(f"{stage} {passed}/{scope}" for stage, passed, scope in run.summary["stages"]))
     lines += _target(run)
     lines += [f"REGRESSED {case}" for case in delta.regressed]
     lines += [f"gone      {case} (was there in the last whole run)" for case in delta.gone]
@@ -30,12 +33,12 @@ def render(run: StoredRun, failures: Iterable[StoredResult], stale: Iterable[Sto
     groups: dict[tuple[str, str], list[StoredResult]] = defaultdict(list)
     for result in failures:
         groups[result.stage, group_of(result)].append(result)
-    for (stage, group), members in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
+    ordered = sorted(groups.items(), key=lambda item: (order.index(item[0][0]), -len(item[1]), item[0]))
+    for (stage, group), members in ordered:
         lines += _group(stage, group, members)
     lines += [f"note: {_short(note)}" for note in run.notices]
-    if groups:
-        first = min(groups.items(), key=lambda item: (-len(item[1]), item[0]))[1][0]
-        lines.append(f"next: harness show {first.id}")
+    if ordered:
+        lines.append(f"next: harness show {ordered[0][1][0].id}")
     return "\n".join(lines) + "\n"
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import minijinja
 from harness_worker import Case, Refused, Unsupported, serve
 
-# What the wheel adds to the engine. The source's tests do without it, and `debug()` lists all that there is.
-EXTRA_FILTERS = ("filesizeformat", "pluralize", "striptags", "truncate", "wordcount", "wordwrap")
-EXTRA_GLOBALS = ("cycler", "joiner")
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @Sequence.register
 class OneShot:
-    """0, 1, 2, and then never again. A sequence, since the wheel would read an iterator to its end at the first touch."""
+    """0, 1, 2, and then never again. A sequence, since the wheel reads an iterator to its end at the first touch."""
 
     def __init__(self) -> None:
         self.left = [0, 1, 2]
@@ -50,12 +49,12 @@ def literal(value: object) -> str:
 def within_context(case: Case) -> str:
     """Make a template that sets the case's variables and then becomes the case's own, which stays as it is.
 
-    So its values are the engine's, as in the source's tests. A list that comes from Python stays Python's in the wheel, and
-    prints as Python prints it.
+    So the values are the engine's, as in the source's tests: to the wheel, a list that comes from Python stays Python's
+    and prints as Python prints it.
     """
     values = {name: literal(value) for name, value in case.params.items()}
     # A chain with what is no sequence has no length and reads on only when it is asked, like the source's iterator.
-    values["one_shot_iterator"] = "one_shot|chain(range(0))"
+    values["one_shot_iterator"] = "one_shot_iterator|chain(range(0))"
     return (
         "".join(f"{{% set {name} = {value} %}}" for name, value in values.items())
         + f"{{% extends {literal(case.name)} %}}"
@@ -73,28 +72,23 @@ def refused(heading: str, error: minijinja.TemplateError) -> Refused:
 
 
 def render(case: Case) -> str:
-    """Render the case's template."""
+    """Render the case's template; the shared ones are parsed when a template asks for them."""
     if isinstance(case.input, bytes):
         raise Unsupported("a template is text")
     env = minijinja.Environment(
+        loader=cast("Callable[[str], str | None]", case.files.get),
         globals={"get_args": get_args},
         undefined_behavior=case.settings.pop("undefined", "lenient"),
         pycompat=False,
         **case.settings,
     )
-    for name in EXTRA_FILTERS:
-        env.remove_filter(name)
-    for name in EXTRA_GLOBALS:
-        env.remove_global(name)
-    for name, source in case.files.items():
-        env.add_template(name, cast("str", source))
     try:
         env.add_template(case.name, case.input)
     except minijinja.TemplateError as error:
         raise refused("SYNTAX ERROR", error) from error
     try:
         # the name's ending decides about escaping, also for the case's template
-        return env.render_str(within_context(case), f"context of {case.name}", one_shot=OneShot())
+        return env.render_str(within_context(case), f"context of {case.name}", one_shot_iterator=OneShot())
     except minijinja.TemplateError as error:
         raise refused("ERROR", error) from error
 
