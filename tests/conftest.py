@@ -1,4 +1,4 @@
-"""What the tests share: a workspace on disk, small programs that pose as ports, and the command line as a user runs it."""
+"""What the tests share: a workspace on disk, programs that pose as ports, and the command line as a user runs it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class Workspace:
 
     def worker(self, body: str, name: str = "worker.py") -> str:
         """Write a Python worker around `render(case)`, served by the real kit; returns the target's body."""
-        self.write(name, f"from harness_worker import *\n{textwrap.dedent(body)}\nserve(render, name='port', version='1')\n")
+        self.write(
+            name, f"from harness_worker import *\n{textwrap.dedent(body)}\nserve(render, name='port', version='1')\n"
+        )
         kit = ROOT / "adapters" / "worker" / "python"
         command = json.dumps([sys.executable, "{workspace}/" + name])
         return f'command = {command}\nenv = {{ PYTHONPATH = "{kit}" }}'

@@ -1,7 +1,7 @@
 """Every code block of the documentation does what the page says.
 
-- A `console` block is run in bash, line by line: `$ ` starts a command, what follows is its output, in which `...` stands
-  for any number of lines. Run ids, times and durations may differ.
+- A `console` block is run in bash, line by line: `$ ` starts a command, what follows is its output, in which `...`
+  stands for any number of lines. Run ids, times and durations may differ.
 - A block after `<!-- file: NAME -->` is written to that file before the next command runs.
 - `toml` and `json` blocks are parsed, `python` blocks compiled, `sql` blocks run against the store of the demo.
 - `text` blocks are drawings and transcripts; they are not run.
@@ -28,7 +28,12 @@ from .conftest import ROOT, SUITES
 
 PAGES = sorted(
     page
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("adapters/**/README.md")]
+    for page in [
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("adapters/**/README.md"),
+    ]
     if not {"node_modules", ".venv", "target"} & set(page.parts)
 )
 KNOWN = {"console", "toml", "json", "python", "sql", "text", "go", "rust", "js", "make", "yaml"}
@@ -123,7 +128,9 @@ def assert_alike(where: str, expected: list[str], actual: str) -> None:
         return
     pattern = "".join("(?:.*\n)*?" if line == "..." else re.escape(steady(line) + "\n") for line in expected)
     text = "\n".join(map(steady, actual.splitlines())) + "\n"
-    assert re.fullmatch(pattern, text), f"{where}\n--- the page says\n" + "\n".join(expected) + f"\n--- it printed\n{actual}"
+    assert re.fullmatch(pattern, text), (
+        f"{where}\n--- the page says\n" + "\n".join(expected) + f"\n--- it printed\n{actual}"
+    )
 
 
 def steady(line: str) -> str:
