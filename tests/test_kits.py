@@ -5,21 +5,26 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .conftest import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-KITS = Path(__file__).parent / "kits"
-PYTHON_KIT = KITS.parents[1] / "adapters" / "worker" / "python"
+KITS = ROOT / "tests" / "kits"
+WORKERS = ROOT / "adapters" / "worker"
+PYTHON_KIT = WORKERS / "python"
+PAGE = ROOT / "docs" / "reference" / "worker-kits.md"
 PATIENCE = 60  # seconds until a worker that hangs is ended, so that its test fails
 
 HANDSHAKE: Mapping[str, object] = {"harness": 1}
@@ -352,3 +357,43 @@ def test_a_malformed_line_ends_the_worker_with_code_2_and_a_message(kit: Kit, li
 def test_the_end_of_stdin_ends_the_worker_well(kit: Kit) -> None:
     ended = run(kit)
     assert ended == Ended([], "", 0)
+
+
+def example(language: str, folder: Path) -> tuple[str, ...]:
+    """Build the page's worker as the page says; the command that starts it."""
+    found = re.search(rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert found
+    match language:
+        case "python":
+            (folder / "worker.py").write_text(found[1], encoding="utf-8")
+            shutil.copy(WORKERS / "python" / "harness_worker.py", folder)
+            return (sys.executable, str(folder / "worker.py"))
+        case "js":
+            (folder / "worker.mjs").write_text(found[1], encoding="utf-8")
+            shutil.copy(WORKERS / "node" / "harness_worker.mjs", folder)
+            return (tool("node"), str(folder / "worker.mjs"))
+        case "go":
+            needs = f"require harness/worker v0.0.0\n\nreplace harness/worker => {WORKERS / 'go'}\n"
+            (folder / "go.mod").write_text(f"module shout\n\ngo 1.23\n\n{needs}", encoding="utf-8")
+            (folder / "main.go").write_text(found[1], encoding="utf-8")
+            subprocess.run([tool("go"), "build", "-o", "worker", "."], cwd=folder, check=True)
+            return (str(folder / "worker"),)
+        case _:
+            (folder / "main.rs").write_text(found[1], encoding="utf-8")
+            shutil.copy(WORKERS / "rust" / "harness_worker.rs", folder)
+            subprocess.run([tool("rustc"), "--edition", "2021", "-o", "worker", "main.rs"], cwd=folder, check=True)
+            return (str(folder / "worker"),)
+
+
+@pytest.mark.parametrize("language", ["python", "go", "rust", "js"])
+def test_the_four_workers_of_the_page_are_whole_and_answer_alike(language: str, tmp_path: Path) -> None:
+    page = Kit(language, example(language, tmp_path), tmp_path)
+    requests = [case("a", "hey", "k1"), case("b", "hey", "k2", settings={"mark": "?"}), case("c", "", "k3")]
+    ended = run(page, HANDSHAKE, OPEN, *requests, case("d", encoded(b"\xff"), "k4"))
+    assert ended.replies == [
+        {"ready": 1, "name": "shout", "version": "1.0"},
+        {"id": "k1", "output": "HEY!"},
+        {"id": "k2", "output": "HEY?"},
+        {"id": "k3", "error": {"kind": "EmptyInput", "detail": "nothing to shout", "line": 1, "name": "c"}},
+        {"id": "k4", "unsupported": "bytes"},
+    ]
