@@ -63,20 +63,23 @@ class Error:
         """Compare field by field; a field that the reference leaves out is not compared."""
         if not isinstance(reference, str) or not isinstance(got, ErrorReply):
             return Mismatch("an error is due")
-        if got.text is not None and same(reference, got.text, canonical):
-            return Match(Strength.EXACT)
         found = self._pattern.search(reference)
         if found is None:
             raise ReferenceFault(
                 "the rule's `pattern` finds nothing in this reference; widen it, or narrow the rule's `reference`"
             )
+        whole = got.text is not None and same(reference, got.text, canonical)
         wrong: list[str] = []
         for name, spec in self._fields.items():
-            want = found[name]
-            if want is not None and spec != "ignored":
-                why = _differs(name, want, got.fields.get(name), {} if spec == "exact" else spec)
-                wrong += [why] if why else []
-        return Mismatch("wrong error: " + ", ".join(wrong)) if wrong else Match(self.allowed)
+            want, have = found[name], got.fields.get(name)
+            # The whole text says it all; but fields that are told beside it must not say otherwise.
+            if want is None or spec == "ignored" or (whole and have is None):
+                continue
+            why = _differs(name, want, have, {} if spec == "exact" else spec)
+            wrong += [why] if why else []
+        if wrong:
+            return Mismatch("wrong error: " + ", ".join(wrong))
+        return Match(Strength.EXACT if whole else self.allowed)
 
 
 def make(options: Mapping[str, Json]) -> Error:
