@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import os
 import re
+import select
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_TELLING = re.compile(r"\berror\b|\bError\b|^\S+:\d+(:\d+)?:", re.MULTILINE)
 _LINES = 20
 _READ = 1 << 20
+_GRACE_SECONDS = 2.0
+"""How long a command that is told to stop may take to clean up."""
+_POLL_SECONDS = 0.02
+"""How often we look for the end of a command where the system can not tell us."""
+
+_COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_ERROR = re.compile(r"(?:^|[\s:])(?:fatal )?error(?:\[\w+\]| \w+\d+)?:|^\s*File \"[^\"]+\", line \d+", re.IGNORECASE)
+_PLACE = re.compile(r"^\s*\S+:\d+(?::\d+)?:?(?:\s|$)")
+_CONTEXT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,33 +40,66 @@ class Broken:
         return f"`{' '.join(self.argv)}` {self.how}"
 
 
-def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Broken | None:
-    """Run one command to its end; None when it succeeds. Its output is kept on disk, whatever its size."""
+def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str], wake: int) -> Broken | None:
+    """Run one command to its end; None when it succeeds. Its output is kept on disk, whatever its size.
+
+    `wake` is a descriptor that becomes readable when the command is to be ended early.
+    """
+    words = [word.replace("{workspace}", str(folder)) for word in argv]
+    own = {name: value.replace("{workspace}", str(folder)) for name, value in environment.items()}
     with tempfile.TemporaryFile() as output:
         try:
-            done = subprocess.run(
-                argv,
+            process = subprocess.Popen(
+                words,
                 cwd=folder,
-                env={**os.environ, **environment},
+                env={**os.environ, **own},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                check=False,
+                start_new_session=True,
             )
         except OSError as problem:
             return Broken(tuple(argv), f"can not be started ({problem.strerror})", ())
-        if done.returncode == 0:
+        code = _wait(process, wake)
+        if code == 0:
             return None
-        output.seek(0)
-        text = output.read(_READ).decode("utf-8", "replace")
-    how = f"exited with {done.returncode}" if done.returncode > 0 else f"was killed by signal {-done.returncode}"
-    return Broken(tuple(argv), how, telling(text))
+        how = f"exited with {code}" if code > 0 else f"was killed by {signal.Signals(-code).name}"
+        return Broken(tuple(argv), how, telling(_last(output)))
+
+
+def _wait(process: subprocess.Popen[bytes], wake: int) -> int:
+    """Wait for the end of a command, and bring it about when `wake` says so; nothing of it survives."""
+    ends = [os.pidfd_open(process.pid)] if hasattr(os, "pidfd_open") else []
+    try:
+        while process.poll() is None:
+            ready, _, _ = select.select([wake, *ends], [], [], None if ends else _POLL_SECONDS)
+            if wake in ready and process.poll() is None:
+                # Politely first, so that a compiler leaves no half-written file.
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass  # it had its time
+    finally:
+        for end in ends:
+            os.close(end)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
+
+
+def _last(output: IO[bytes]) -> str:
+    """Read the last MiB of a command's output."""
+    size = output.seek(0, os.SEEK_END)
+    output.seek(max(0, size - _READ))
+    return output.read().decode("utf-8", "replace")
 
 
 def telling(text: str) -> tuple[str, ...]:
-    """Pick what a fixer needs from a compiler's or linter's output: from the first line that names an error on."""
-    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
-    first = next((number for number, line in enumerate(lines) if _TELLING.search(line)), max(0, len(lines) - _LINES))
-    kept = lines[first : first + _LINES]
-    left = len(lines) - first - len(kept)
-    return (*kept, f"... {left} more lines") if left > 0 else tuple(kept)
+    """Pick what a fixer needs of a compiler's or linter's output: all of it if short, else from the first error on."""
+    lines = [line.rstrip() for line in _COLOUR.sub("", text).split("\n") if line.strip()]
+    if len(lines) <= _LINES:
+        return tuple(lines)
+    errors = (number for pattern in (_ERROR, _PLACE) for number, line in enumerate(lines) if pattern.search(line))
+    first = max(0, min(next(errors, len(lines)) - _CONTEXT, len(lines) - _LINES))
+    left = len(lines) - first - _LINES
+    return (*lines[first : first + _LINES], *([f"... {left} more lines"] if left else []))

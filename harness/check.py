@@ -13,7 +13,7 @@ from harness import build, runner
 from harness.errors import Fault, InputError, UsageError
 from harness.events import Building, Completed, Event, Finished
 from harness.judge import accepted, judge
-from harness.model import NotAttempted, Notice, NotRun, OutOfScope, Ready, ReferenceFault, Result
+from harness.model import NotAttempted, Notice, NotRun, OutOfScope, Passed, Ready, ReferenceFault, Result
 from harness.program import identify
 from harness.reading import Entry, Reading, Selection
 from harness.records import StoredRun
@@ -115,10 +115,11 @@ class _Course:
         """Run the build commands, up to the first that fails."""
         for argv in self.request.target.build:
             yield Building(argv)
-            broken = build.run(argv, self.workspace.folder, self.request.target.environment)
-            if broken is not None:
+            broken = build.run(argv, self.workspace.folder, self.request.target.environment, self.stop.pipe[0])
+            if broken is not None and not self.stop.reason:
                 self.tally.target_down = f"the build failed: {broken}"
-                self.tally.said = broken.lines
+                self.tally.said = tuple(f"  {line}" for line in broken.lines)
+            if broken is not None:
                 return
 
     def run(self, entries: Iterator[Entry]) -> Iterator[Event]:
@@ -142,10 +143,10 @@ class _Course:
             if self.stop.reason:
                 return
             yield Building(argv)
-            broken = build.run(argv, self.workspace.folder, self.request.target.environment)
-            if broken is not None:
+            broken = build.run(argv, self.workspace.folder, self.request.target.environment, self.stop.pipe[0])
+            if broken is not None and not self.stop.reason:
                 self.tally.checks_failed += (str(broken),)
-                self.tally.said += broken.lines
+                self.tally.said += (f"check failed: {broken}", *(f"  {line}" for line in broken.lines))
 
     def unused(self) -> Iterator[Notice]:
         """Name each rule that judged nothing, and each loosening that no pass needed."""
@@ -209,7 +210,7 @@ class _Course:
                 self.stderr += stderr
             case runner.Down(why, stderr):
                 self.tally.target_down = why
-                self.tally.said = tuple(line for line in stderr.split("\n") if line.strip())[-_LAST_LINES:]
+                self.tally.said = tuple(f"  {line}" for line in stderr.split("\n") if line.strip())[-_LAST_LINES:]
 
     def _settle(self) -> Iterator[Event]:
         settled, self.settled = self.settled, []
@@ -226,8 +227,10 @@ class _Course:
             outcome = judge(plan, observed.observation)
         except ReferenceFault as problem:
             raise InputError([Fault(plan.checks[0].reference.place, str(problem))]) from problem
-        self.judged.update(one.rule.label for one in plan.checks)
-        self.used.update(getattr(outcome, "used", ()))
+        for one in plan.checks:
+            self.judged[one.rule.label] += 1
+        for loosening in outcome.used if isinstance(outcome, Passed) else ():
+            self.used[loosening] += 1
         known = accepted(plan, observed.observation)
         result = Result(entry.job, entry.suite.config.stage, plan, outcome, observed, known)
         return Finished(result, standing(outcome, plan.excuse, accepted=known))
@@ -250,9 +253,9 @@ def _new_run(workspace: Workspace, request: Request) -> StoredRun:
         target=target.name,
         state="incomplete",
         whole=request.whole,
-        selection=str(request.selection) + ("" if request.skips else " --no-skips"),
+        selection=" ".join(filter(None, [str(request.selection), "" if request.skips else "--no-skips"])),
         verdicts=("NOTHING",),
-        summary={},
+        summary=Tally(cut_short="still running, or killed").as_json(),  # until the run says otherwise
         program=identify(command, workspace.folder, environment.get("PATH")),
         environment=environment,
         worker="",

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness import toml
-from harness.errors import Fault, InputError, Place, UsageError
+from harness.errors import Fault, UsageError
 from harness.model import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from harness.model import Json
@@ -37,7 +37,7 @@ class RuleConfig:
     reference: str | None
     output: str | None
     options: Mapping[str, Json]
-    keys: tuple[str | int, ...]
+    keys: toml.Keys
     """Where the table stands in the document."""
 
 
@@ -52,7 +52,7 @@ class SuiteConfig:
     limits: Limits
     rules: tuple[RuleConfig, ...]
     options: Mapping[str, Json]
-    keys: tuple[str | int, ...]
+    keys: toml.Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class TargetConfig:
     environment: Mapping[str, str]
     pass_env: tuple[str, ...]
     options: Mapping[str, Json]
-    keys: tuple[str | int, ...]
+    keys: toml.Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +106,27 @@ def locate(start: Path) -> Path:
 
 
 def load(path: Path) -> Config:
-    """Read a harness.toml. `faults` holds what the schema and the cross-checks found; the caller adds its own and raises.
+    """Read a harness.toml. `faults` holds what is wrong with it: the caller adds its own, and raises.
 
+    What the schema refuses is left out, so that the rest can be checked as well.
     Raises InputError at once where the file is so wrong that nothing more can be said about it.
     """
     document, faults = toml.load(path, "config")
-    if faults:
-        raise InputError(faults)
     data = document.data
+    stages = tuple(data.get("stages", ()))
     limits = _limits(data.get("limits", {}), Limits())
     source = data.get("source", {})
     config = Config(
         document=document,
         folder=path.parent,
-        root=path.parent / expand(source.get("root", "."), document, ("source", "root"), faults),
+        root=_root(source.get("root", "."), document, faults),
         rev=source.get("rev"),
-        stages=tuple(data.get("stages", ())),
-        targets=tuple(_target(name, table, document, faults) for name, table in data["target"].items()),
+        stages=stages,
+        targets=tuple(_target(name, table, document, faults) for name, table in data.get("target", {}).items()),
         suites=tuple(
-            _suite(table, number, limits, data.get("stages", ())) for number, table in enumerate(data["suite"])
+            _suite(table, number, limits, stages)
+            for number, table in enumerate(data.get("suite", ()))
+            if "reader" in table
         ),
         faults=faults,
     )
@@ -132,18 +134,32 @@ def load(path: Path) -> Config:
     return config
 
 
-def expand(text: str, document: toml.Document, keys: tuple[str | int, ...], faults: list[Fault]) -> str:
-    """Put environment variables in place of `${NAME}` and `${NAME:-default}`."""
+def expand(text: str, document: toml.Document, keys: toml.Keys, faults: list[Fault]) -> str:
+    """Put environment variables in place of `${NAME}` and `${NAME:-default}`; an empty one takes its default too."""
 
     def value(found: re.Match[str]) -> str:
         name, default = found[1], found[2]
         if name not in os.environ and default is None:
-            faults.append(
-                Fault(document.place(*keys), f"the environment has no {name}; set it, or write ${{{name}:-default}}")
-            )
-        return os.environ.get(name, default or "")
+            says = f"the environment has no {name}; set it, or write ${{{name}:-default}}"
+            faults.append(Fault(document.place(*keys), says))
+        return os.environ.get(name) or default or ""
 
     return _VARIABLE.sub(value, text)
+
+
+def _root(text: str, document: toml.Document, faults: list[Fault]) -> Path:
+    """Find the source project's folder."""
+    before = len(faults)
+    root = document.path.parent / expand(text, document, ("source", "root"), faults)
+    if len(faults) == before and not root.is_dir():
+        says = f"[source] root: there is no folder {root}; correct it"
+        faults.append(Fault(document.place("source", "root"), says))
+    try:
+        os.fspath(root).encode()
+    except UnicodeEncodeError:
+        says = "a folder above this has a name that is not UTF-8, in which results are stored; rename it"
+        faults.append(Fault(document.place("source", "root"), says))
+    return root
 
 
 def _limits(table: Mapping[str, Json], outer: Limits) -> Limits:
@@ -171,7 +187,7 @@ def _target(name: str, table: Mapping[str, Json], document: toml.Document, fault
 
 
 def _suite(table: Mapping[str, Json], number: int, limits: Limits, stages: tuple[str, ...]) -> SuiteConfig:
-    name = table["name"]
+    name = table.get("name", "")  # without one it is told so, and its other faults with it
     last = stages[-1] if stages else name
     return SuiteConfig(
         name=name,
@@ -179,13 +195,17 @@ def _suite(table: Mapping[str, Json], number: int, limits: Limits, stages: tuple
         stage=table.get("stage", name if name in stages or not stages else last),
         out_of_scope=table.get("out_of_scope"),
         limits=_limits(table, limits),
-        rules=tuple(_rule(rule, ("suite", number, "rule", place)) for place, rule in enumerate(table.get("rule", ()))),
+        rules=tuple(
+            _rule(rule, ("suite", number, "rule", place))
+            for place, rule in enumerate(table.get("rule", ()))
+            if "matcher" in rule
+        ),
         options={key: value for key, value in table.items() if key not in COMMON["suite"]},
         keys=("suite", number),
     )
 
 
-def _rule(table: Mapping[str, Json], keys: tuple[str | int, ...]) -> RuleConfig:
+def _rule(table: Mapping[str, Json], keys: toml.Keys) -> RuleConfig:
     cases = table.get("cases", ())
     return RuleConfig(
         matcher=table["matcher"],
@@ -199,36 +219,44 @@ def _rule(table: Mapping[str, Json], keys: tuple[str | int, ...]) -> RuleConfig:
 
 def _cross_check(config: Config) -> list[Fault]:
     """Find what no schema can: names that do not meet."""
-    place = config.document.place
-    faults: list[Fault] = []
-    names = [suite.name for suite in config.suites]
+    return [*_suites(config), *_stages(config), *_targets(config)]
+
+
+def _suites(config: Config) -> Iterator[Fault]:
+    first: dict[str, SuiteConfig] = {}
     for suite in config.suites:
-        if names.index(suite.name) != suite.keys[1]:
-            faults.append(Fault(place(*suite.keys, "name"), f"a second suite named {suite.name!r}; rename one of them"))
+        other = first.setdefault(suite.name, suite)
+        if other is not suite and suite.name:
+            line = config.document.place(*other.keys, "name").line
+            says = f"a second suite named {suite.name!r} (the first is in line {line}); rename one of them"
+            yield Fault(config.document.place(*suite.keys, "name"), says)
+
+
+def _stages(config: Config) -> Iterator[Fault]:
+    place, tables = config.document.place, config.document.data.get("suite", ())
+    for suite in config.suites:
         if config.stages and suite.stage not in config.stages:
-            hint = toml.nearest(suite.stage, config.stages)
-            faults.append(
-                Fault(place(*suite.keys, "stage"), f"suite {suite.name!r}: no stage named {suite.stage!r}{hint}")
-            )
-    used = {suite.stage for suite in config.suites}
-    faults.extend(
-        Fault(place("stages"), f'stage {stage!r} has no suite; give a suite `stage = "{stage}"`, or drop it')
-        for stage in config.stages
-        if stage not in used
-    )
+            hint = toml.nearest(suite.stage, config.stages) or f" (stages: {', '.join(config.stages)})"
+            yield Fault(place(*suite.keys, "stage"), f"suite {suite.name!r}: no stage named {suite.stage!r}{hint}")
+    if len(config.suites) == len(tables):  # else the one that is missing may be the one that we could not read
+        for stage in config.stages:
+            if stage not in {suite.stage for suite in config.suites}:
+                says = f'stage {stage!r} has no suite; give a suite `stage = "{stage}"`, or drop it'
+                yield Fault(place("stages"), says)
+
+
+def _targets(config: Config) -> Iterator[Fault]:
+    place = config.document.place
+    names = [table["name"] for table in config.document.data.get("suite", ()) if "name" in table]
     for target in config.targets:
         for name in sorted(target.suites or ()):
             if name not in names:
-                hint = toml.nearest(name, names)
-                faults.append(
-                    Fault(place(*target.keys, "suites"), f"target {target.name!r}: no suite named {name!r}{hint}")
-                )
+                hint = toml.nearest(name, names) or f" (suites: {', '.join(names)})"
+                yield Fault(place(*target.keys, "suites"), f"target {target.name!r}: no suite named {name!r}{hint}")
     defaults = [target for target in config.targets if target.default]
-    if len(defaults) > 1:
-        faults.append(Fault(place(*defaults[1].keys, "default"), "a second default target; keep one"))
+    for target in defaults[1:]:
+        yield Fault(place(*target.keys, "default"), f"a second default target beside {defaults[0].name!r}; keep one")
     if not defaults and len(config.targets) > 1:
-        faults.append(Fault(place("target"), "several targets and none is the default; add `default = true` to one"))
-    if not config.root.is_dir():
-        where = place("source", "root") if "source" in config.document.data else Place(str(config.document.path))
-        faults.append(Fault(where, f"[source] root: there is no folder {config.root}; correct it"))
-    return faults
+        yield Fault(
+            place(*config.targets[1].keys), "several targets and none is the default; add `default = true` to one"
+        )

@@ -3,7 +3,8 @@
     HarnessError            the run stops, exit code 2
     ├── InputError          config, skip list, inputs or references: every fault with its place
     ├── UsageError          what was typed: an unknown case, suite, target or run
-    └── StoreError          `.harness/` can not be read or written
+    ├── StoreError          `.harness/` can not be read or written
+    └── TargetError         where there is no run to say so: the build failed or no worker came up; exit code 5
 
 A failing port is data and never appears here. Messages are lower-case, name the place first and end with the next step.
 """
@@ -61,3 +62,7 @@ class UsageError(HarnessError):
 
 class StoreError(HarnessError):
     """`.harness/` is not usable."""
+
+
+class TargetError(HarnessError):
+    """A target that `try` or `record` wanted to ask could not be built, or did not come up."""

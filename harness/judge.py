@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, assert_never
 
+from harness.files import as_content
 from harness.model import (
     Canonical,
     Content,
@@ -48,12 +50,13 @@ def judge(plan: Plan, observation: Observation) -> Ran:
             return Missing(reason)
         case Panic(message, frames):
             return Crashed(f"panic: {message}" + (f" in {frames[0]}" if frames else ""))
-        case Died(code, said):
-            return Crashed(ended(code) + (f" in the middle of {said[:60]!r}" if said else ""))
+        case Died(code, said, at):
+            how = f" in the middle of {said[:60]!r}" if said else " before it answered"
+            return Crashed(f"not asked: the worker of its group {ended(code)} at {at}" if at else ended(code) + how)
         case Hung(seconds):
             return TimedOut(f"no answer within {seconds:g} s")
         case Garbage(why, said):
-            return Garbled(f"{why}: {said[:80]!r}")
+            return Garbled(f"{why}: {said[:80]!r}" if said else why)
         case Oversize(size, limit):
             return TooLarge(f"a reply of {'at least ' if size > limit else ''}{size} bytes; the limit is {limit}")
         case _:
@@ -62,42 +65,62 @@ def judge(plan: Plan, observation: Observation) -> Ran:
 
 def ended(code: int) -> str:
     """Put an exit code, or minus a signal, into words."""
-    return f"killed by signal {-code}" if code < 0 else f"exited with {code} before it answered"
+    if code >= 0:
+        return f"exited with {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal
+        return f"was killed by signal {-code}"
 
 
 def same(reference: Content, got: Output | ErrorReply, canonical: Canonical) -> bool:
     """Equality as the source format has it: texts by their canonical form, anything else byte by byte."""
     match got:
+        case str() if isinstance(reference, str):
+            return got == reference or canonical(got) == canonical(reference)
         case str():
-            text = reference if isinstance(reference, str) else None
-            return (
-                got == text
-                or (text is not None and canonical(got) == canonical(text))
-                or _bytes(reference) == _bytes(got)
-            )
+            return reference == got.encode("utf-8", "surrogatepass")
         case bytes():
-            return _bytes(reference) == got
+            return reference == got
         case int():
-            return reference == str(got)
+            return isinstance(reference, str) and reference.strip() == str(got)  # `echo $?` writes a newline too
         case Structured() | ErrorReply():
             return False
         case _:
             assert_never(got)
 
 
+def differs(got: Output | ErrorReply) -> Mismatch:
+    """Say that an output is not the reference."""
+    return Mismatch("a value where text is due" if isinstance(got, Structured) else "output differs")
+
+
 def accepted(plan: Plan, observation: Observation) -> bool:
-    """Whether a reply is the very one that an `accepted` entry of the skip list recorded."""
+    """Whether a reply is the very one that an `accepted` entry of the skip list recorded.
+
+    Of several outputs, those that are not what was recorded must meet their references. An error without a text is
+    recorded as the one line that describes it.
+    """
     known = plan.excuse.reference if plan.excuse is not None else None
     if known is None:
         return False
     match observation:
-        case Outputs(named) if len(plan.checks) == 1:
-            got = named.get(plan.checks[0].reference.name)
-            return got is not None and same(known, got, plan.canonical)
+        case Outputs():
+            return all(_known(known, check, observation, plan.canonical) for check in plan.checks)
+        case ErrorReply() if observation.text is not None:
+            return same(known, observation.text, plan.canonical)
         case ErrorReply():
-            return observation.text is not None and same(known, observation.text, plan.canonical)
+            return isinstance(known, str) and known.rstrip("\r\n") == describe(observation)
         case _:
             return False
+
+
+def _known(known: Content, check: Check, outputs: Outputs, canonical: Canonical) -> bool:
+    got = _named(outputs, check.reference.name)
+    if got is None:
+        return False
+    meets = check.rule.matcher.wants == "output" and isinstance(_any_of(check, got, canonical), Match)
+    return meets or same(known, got, canonical)
 
 
 def _judge_outputs(plan: Plan, outputs: Outputs) -> Ran:
@@ -106,13 +129,20 @@ def _judge_outputs(plan: Plan, outputs: Outputs) -> Ran:
         name = check.reference.name
         if check.rule.matcher.wants == "error":
             return NoError("an output where an error is due")
-        if name not in outputs.named:
+        got = _named(outputs, name)
+        if got is None:
             return Failed(f"no output named {name!r}; the reply has {', '.join(sorted(outputs.named)) or 'none'}")
-        verdict = _any_of(check, outputs.named[name], plan.canonical)
+        verdict = _any_of(check, got, plan.canonical)
         if isinstance(verdict, Mismatch):
             return Failed(verdict.why if len(plan.checks) == 1 else f"{name}: {verdict.why}")
         matches.append((check, verdict))
     return _passed(matches)
+
+
+def _named(outputs: Outputs, name: str) -> Output | None:
+    """Find an output; bytes that are UTF-8 after all are the text that they spell."""
+    got = outputs.named.get(name)
+    return as_content(got) if isinstance(got, bytes) else got
 
 
 def _judge_error(plan: Plan, error: ErrorReply) -> Ran:
@@ -146,7 +176,3 @@ def _passed(matches: list[tuple[Check, Match]]) -> Passed:
         allowed=min((check.rule.matcher.allowed for check, _ in matches), key=lambda strength: strength.rank),
         used=tuple((check.rule.label, name) for check, match in matches for name in match.used),
     )
-
-
-def _bytes(content: Content) -> bytes:
-    return content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")

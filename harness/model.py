@@ -158,6 +158,8 @@ class Died:
     exit: int
     said: str = ""
     """What it had begun to write."""
+    at: str = ""
+    """The case of its group at which the worker had ended before this one was asked."""
 
 
 @dataclass(frozen=True, slots=True)

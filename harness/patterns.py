@@ -1,20 +1,24 @@
 """Globs, with one meaning everywhere: in the config, in the skip list, on the command line.
 
-`*` and `?` stop at `/`, `**/` spans folders, `{a,b}` are alternatives, `[abc]` and `[!abc]` are character classes.
+`*` and `?` stop at `/`, `**` spans folders, `{a,b}` are alternatives (which do not nest), `[abc]`, `[a-z]` and `[!abc]`
+are one character, never `/`. A `[` or `{` that is not closed stands for itself. Globs are held against names in NFC.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
-_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|\{[^{}]*\}|.", re.DOTALL)
+_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?+\]?+[^\]]*\]|\{[^{}]*\}|.", re.DOTALL)
+_MEMBER = re.compile(r"(.)-(.)|(.)", re.DOTALL)
+_SIMPLE = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 @lru_cache(maxsize=4096)
 def compile_glob(glob: str) -> re.Pattern[str]:
-    """Translate a glob; use the result with `fullmatch`."""
-    return re.compile(_translate(glob), re.DOTALL)
+    """Translate a glob, whatever it is; use the result with `fullmatch`."""
+    return re.compile(_translate(unicodedata.normalize("NFC", glob)), re.DOTALL)
 
 
 def is_glob(text: str) -> bool:
@@ -38,12 +42,26 @@ def _translate(glob: str) -> str:
 
 
 def _piece(token: str) -> str:
-    simple = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    if token in simple:
-        return simple[token]
+    if token in _SIMPLE:
+        return _SIMPLE[token]
     if token[0] == "{" and len(token) > 1:
         return "(?:" + "|".join(_translate(option) for option in token[1:-1].split(",")) + ")"
     if token[0] == "[" and len(token) > 1:
-        inside = token[1:-1].replace("\\", "\\\\")
-        return "[^" + inside[1:] + "]" if inside.startswith("!") else "[" + inside + "]"
+        return _one_of(token[1:-1])
     return re.escape(token)
+
+
+def _one_of(members: str) -> str:
+    """Translate what stands between brackets; a range that runs backwards holds nothing."""
+    outside = members.startswith("!")
+    found = [_member(*one.groups()) for one in _MEMBER.finditer(members[outside:])]
+    inside = "".join(found)
+    if not inside:
+        return "[^/]" if outside else r"(?!)"
+    return f"(?!/)[{'^' if outside else ''}{inside}]"
+
+
+def _member(first: str | None, last: str | None, single: str) -> str:
+    if first is None or last is None:
+        return re.escape(single)
+    return f"{re.escape(first)}-{re.escape(last)}" if first <= last else ""

@@ -1,7 +1,7 @@
 """What judges a case, and its fingerprint.
 
-Two plans with one hash judge alike: the hash covers the input, params, settings, shared files, references, the rules that
-fit (not those that do not), limits, the format's rule of equality, how the target is driven, and the skip entry.
+Two plans with one hash judge alike: the hash covers the input, params, settings, shared files, references, the rules
+that fit (not those that do not), limits, the format's rule of equality, how the target is driven, and the skip entry.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import json
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from harness.model import Check, Plan
+from harness.errors import Fault
+from harness.model import Check, ErrorReply, Plan, ReferenceFault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.model import Canonical, Case, Content, Excuse, Json, Limits, Rule
+
+_ANY_ERROR = ErrorReply({"kind": ""})
 
 
 def fingerprint(shared: Mapping[str, Content], limits: Limits, canonical: Canonical, target: Json) -> bytes:
@@ -48,6 +51,17 @@ def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Ca
         _feed(digest, dumps([excuse.status, excuse.run]))
         _feed(digest, excuse.reference or "")
     return Plan(checks, excuse, canonical, digest.hexdigest())
+
+
+def unreadable(plan: Plan) -> Iterator[Fault]:
+    """Find the references that their matcher can not read: that must not wait for a port that fails where it should."""
+    for check in plan.checks:
+        if check.rule.matcher.wants == "error":
+            for content in check.reference.contents:
+                try:
+                    check.rule.matcher.match(content, _ANY_ERROR, plan.canonical)
+                except ReferenceFault as problem:
+                    yield Fault(check.reference.place, f"{check.rule.label}: {problem}")
 
 
 def dumps(value: Json) -> str:

@@ -9,7 +9,7 @@ from harness import toml
 from harness.errors import Fault, InputError, UsageError
 from harness.model import Case, Job, Misfit, Notice, Shared
 from harness.patterns import compile_glob, is_glob
-from harness.plan import fingerprint, plan
+from harness.plan import fingerprint, plan, unreadable
 from harness.session import described, load_skiplist
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class Selection:
             return False
         ids = self.patterns if self.ids is None else tuple(self.ids)
         return not ids or any(is_glob(one) or "/" not in one or one.startswith(f"{name}/") for one in ids)
+
+    def naming(self, case: Case) -> set[str]:
+        """Return the patterns that mean this case: its id, its name, or a glob that fits its id."""
+        names = (case.id, case.name)
+        return {one for one in self.patterns if one in names or compile_glob(one).fullmatch(case.id)}
 
     def __str__(self) -> str:
         words = [
@@ -98,16 +103,11 @@ class Reading:
         for found in read:
             match found:
                 case Case():
-                    if self._wanted(found, suite) and not self._faults:
-                        excuse = self.skips.find(found.id)
-                        if excuse is not None:
-                            self._used.add(excuse.key)
+                    if self._wanted(found, suite):
                         number = len(self._ids)
-                        yield Entry(
-                            Job(found, shared, config.limits, number),
-                            plan(found, suite.rules, excuse, canonical, common),
-                            suite,
-                        )
+                        judged_by = self._plan(found, suite, common)
+                        if not self._faults:
+                            yield Entry(Job(found, shared, config.limits, number), judged_by, suite)
                 case Shared(files):
                     shared = files
                     common = fingerprint(shared, config.limits, canonical, how)
@@ -119,6 +119,16 @@ class Reading:
                     place = self.workspace.config.document.place(*config.keys, option)
                     self._faults.append(Fault(place, f"suite {config.name!r}: {says}"))
 
+    def _plan(self, case: Case, suite: Suite, common: bytes) -> Plan:
+        """Choose what judges a case, and see that it can."""
+        excuse = self.skips.find(case.id)
+        if excuse is not None:
+            self._used.add(excuse.key)
+        judged_by = plan(case, suite.rules, excuse, suite.reader.canonical, common)
+        if suite.config.out_of_scope is None:
+            self._faults.extend(unreadable(judged_by))
+        return judged_by
+
     def _wanted(self, case: Case, suite: Suite) -> bool:
         """Count a case, check that it can be run, and say whether it is selected."""
         case_id = case.id
@@ -128,12 +138,13 @@ class Reading:
         if case.input is None and suite.config.out_of_scope is None:
             says = f"suite {case.suite!r} has no input for this; name `inputs`, or declare `out_of_scope`"
             self._faults.append(Fault(case.place, says))
+        if not case.references and suite.config.out_of_scope is None:
+            says = "has no reference, and nothing can be judged without one; give it one, or declare `out_of_scope`"
+            self._faults.append(Fault(case.place, says))
         selection = self.selection
         wanted = selection.ids is None or case_id in selection.ids
         if selection.patterns:
-            fits = {
-                one for one in selection.patterns if one in (case_id, case.name) or compile_glob(one).fullmatch(case_id)
-            }
+            fits = selection.naming(case)
             self._matched |= fits
             wanted = wanted and bool(fits)
         self.left_out += not wanted
@@ -152,7 +163,8 @@ class Reading:
             raise InputError(self._faults)
         for pattern in self.selection.patterns:
             if pattern not in self._matched:
-                raise UsageError(f"no case {pattern!r}{toml.nearest(pattern, self._ids)} (harness list shows all)")
+                hint = " fits" if is_glob(pattern) else toml.nearest(pattern, self._ids)
+                raise UsageError(f"no case {pattern!r}{hint} (harness list shows all)")
         if self.selection.whole:
             unused = [excuse for excuse in self.skips.entries() if excuse.key not in self._used]
             if unused:

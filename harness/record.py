@@ -1,4 +1,4 @@
-"""Recording references: what the oracle says becomes what the port must say. Never silently over what is there."""
+"""Asking a target outside of a run, and recording references: what the oracle says becomes what the port must say."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness import build, runner
-from harness.errors import Fault, InputError, UsageError
+from harness import build, runner, toml
+from harness.errors import Fault, InputError, TargetError, UsageError
 from harness.judge import describe
 from harness.model import Case, ErrorReply, Job, Misfit, Outputs, Shared
-from harness.patterns import compile_glob
+from harness.patterns import is_glob
+from harness.reading import Selection
 from harness.session import make_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.config import TargetConfig
     from harness.model import Content, Observation
@@ -27,88 +28,129 @@ class Recorded:
     """What became of one case's reference."""
 
     case: str
-    path: str
     how: Literal["new", "unchanged", "changed", "refused"]
     why: str = ""
+
+
+def ask(
+    workspace: Workspace, target: TargetConfig, jobs: Sequence[Job], stop: Stop
+) -> Iterator[runner.Seen | runner.Muttered]:
+    """Build a target, and put jobs to it; ends early when `stop` says so. Raises TargetError."""
+    for argv in target.build:
+        broken = build.run(argv, workspace.folder, target.environment, stop.pipe[0])
+        if broken is not None and not stop.reason:
+            raise TargetError("\n".join((f"{target.name}: the build failed: {broken}", *broken.lines)))
+    for event in runner.run(iter([(job,) for job in jobs]), make_target(workspace, target), target.workers, stop):
+        match event:
+            case runner.Seen() | runner.Muttered():
+                yield event
+            case runner.Down(why, stderr):
+                raise TargetError(f"{target.name}: {why}\n{stderr}".rstrip())
+            case runner.Unrun() | runner.CameUp() | runner.Oddity():
+                pass
+
+
+def shared_files(workspace: Workspace, suite: Suite) -> Mapping[str, Content]:
+    """Read what the cases of a suite share. Raises InputError."""
+    for found in suite.reader.read(suite.config.name, workspace.config.root, suite.config.options):
+        match found:
+            case Shared(files):
+                return files
+            case Case():
+                break
+            case Fault():
+                raise InputError([found])
+            case _:
+                pass
+    return {}
 
 
 def record(
     workspace: Workspace, oracle: TargetConfig, patterns: tuple[str, ...], stop: Stop, *, update: bool
 ) -> Iterator[Recorded]:
-    """Ask the oracle for every input that fits, and write the references that are new; with `update` the changed ones too.
+    """Ask the oracle for every input that fits, and write the references that are new; with `update` the others too.
 
-    Raises UsageError when a suite's format can not be written, or the oracle can not be run; InputError for bad inputs.
+    Raises UsageError when a format can not be written or a pattern fits nothing, InputError for bad inputs, and
+    TargetError.
     """
-    for argv in oracle.build:
-        broken = build.run(argv, workspace.folder, oracle.environment)
-        if broken is not None:
-            raise UsageError(f"target {oracle.name!r}: {broken}")
-    for suite in workspace.suites:
-        if suite.config.out_of_scope is None and (oracle.suites is None or suite.config.name in oracle.suites):
-            yield from _suite(workspace, suite, oracle, patterns, stop, update=update)
+    suites: list[Suite] = []
+    jobs: list[Job] = []
+    for suite, case, shared in _inputs(workspace, oracle, Selection(patterns)):
+        jobs.append(Job(case, shared, suite.config.limits, len(jobs)))
+        suites.append(suite)
+    for event in ask(workspace, oracle, jobs, stop):
+        if isinstance(event, runner.Seen):
+            yield _write(workspace, suites[event.job.number], event.job.case, event.observed.observation, update=update)
 
 
-def _suite(
-    workspace: Workspace, suite: Suite, oracle: TargetConfig, patterns: tuple[str, ...], stop: Stop, *, update: bool
-) -> Iterator[Recorded]:
-    config, reader, root = suite.config, suite.reader, workspace.config.root
-    if not hasattr(reader, "write"):
-        raise UsageError(
-            f"suite {config.name!r}: reader {config.reader!r} can not write references; record them by hand"
-        )
-    shared: dict[str, Content] = {}
-    for found in reader.read(config.name, root, config.options):
-        if isinstance(found, Shared):
-            shared = dict(found.files)
-            break
-    cases: list[Case] = []
+def _inputs(
+    workspace: Workspace, oracle: TargetConfig, selection: Selection
+) -> Iterator[tuple[Suite, Case, Mapping[str, Content]]]:
+    """Read every input that is wanted; raises, when all are read, for all that is wrong with them."""
     faults: list[Fault] = []
-    for case in reader.inputs(config.name, root, config.options):
-        match case:
-            case Case():
-                cases.append(case)
-            case Fault():
-                faults.append(case)
-            case Misfit(option, says):
-                faults.append(Fault(workspace.config.document.place(*config.keys, option), says))
+    seen: set[str] = set()
+    matched: set[str] = set()
+    for suite in _suites(workspace, oracle, selection):
+        config = suite.config
+        shared = shared_files(workspace, suite)
+        for found in suite.reader.inputs(config.name, workspace.config.root, config.options):
+            match found:
+                case Case():
+                    seen.add(found.id)
+                    matched |= selection.naming(found)
+                    if selection.whole or selection.naming(found):
+                        yield suite, found, shared
+                case Fault():
+                    faults.append(found)
+                case Misfit(option, says):
+                    faults.append(Fault(workspace.config.document.place(*config.keys, option), says))
+                case _:
+                    pass
     if faults:
         raise InputError(faults)
-    wanted = [one for one in cases if not patterns or any(compile_glob(glob).fullmatch(one.id) for glob in patterns)]
-    jobs = [Job(one, shared, config.limits, number) for number, one in enumerate(wanted, 1)]
-    for event in runner.run(iter([(job,) for job in jobs]), make_target(workspace, oracle), oracle.workers, stop):
-        match event:
-            case runner.Seen(job, observed):
-                yield _write(suite, workspace, job.case, observed.observation, update=update)
-            case runner.Unrun(job, why):
-                yield Recorded(job.case.id, "", "refused", why)
-            case runner.Down(why, stderr):
-                raise UsageError(f"target {oracle.name!r}: {why}\n{stderr}")
-            case _:
-                pass
+    for pattern in selection.patterns:
+        if pattern not in matched:
+            raise UsageError(f"no input {pattern!r}{' fits' if is_glob(pattern) else toml.nearest(pattern, seen)}")
 
 
-def _write(suite: Suite, workspace: Workspace, case: Case, observation: Observation, *, update: bool) -> Recorded:
+def _suites(workspace: Workspace, oracle: TargetConfig, selection: Selection) -> Iterator[Suite]:
+    for suite in workspace.suites:
+        config = suite.config
+        taken = config.out_of_scope is None and (oracle.suites is None or config.name in oracle.suites)
+        if not taken or not selection.reaches(suite):
+            continue
+        if not hasattr(suite.reader, "write"):
+            raise UsageError(
+                f"suite {config.name!r}: reader {config.reader!r} can not write references; record them by hand"
+            )
+        yield suite
+
+
+def _write(workspace: Workspace, suite: Suite, case: Case, observation: Observation, *, update: bool) -> Recorded:
     match observation:
-        case Outputs(named) if isinstance(named.get("output"), str) and len(named) == 1:
-            text = str(named["output"])
+        case Outputs({"output": str(said), **others}) if not others:
+            text = said
         case ErrorReply() if observation.text is not None:
             text = observation.text
         case ErrorReply():
-            return Recorded(case.id, "", "refused", f"the error has no `text` to record ({describe(observation)})")
+            return Recorded(case.id, "refused", f"the error has no `text` to record ({describe(observation)})")
         case _:
-            return Recorded(case.id, "", "refused", f"not a text: {type(observation).__name__.lower()}")
+            return Recorded(case.id, "refused", f"not a text: {type(observation).__name__.lower()}")
     path, content = suite.reader.write(workspace.config.root, suite.config.options, case, text)
+    try:
+        data = content.encode()
+    except UnicodeEncodeError as problem:
+        return Recorded(case.id, "refused", f"not a text: {problem.reason}")
+    how: Literal["new", "changed"] = "new"
     if os.path.exists(path):
-        with open(path, encoding="utf-8", newline="") as file:
-            if file.read() == content:
-                return Recorded(case.id, path, "unchanged")
+        with open(path, "rb") as file:
+            if file.read() == data:
+                return Recorded(case.id, "unchanged")
         if not update:
-            return Recorded(case.id, path, "changed", "left as it was; --update writes it")
-        how: Literal["new", "changed"] = "changed"
-    else:
-        how = "new"
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".new", "w", encoding="utf-8", newline="") as file:
-        file.write(content)
+            return Recorded(case.id, "changed", "left as it was; --update writes it")
+        how = "changed"
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "wb") as file:
+        file.write(data)
     os.replace(path + ".new", path)
-    return Recorded(case.id, path, how)
+    return Recorded(case.id, how)

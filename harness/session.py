@@ -66,7 +66,7 @@ def open_workspace(folder: Path) -> Workspace:
     for target in config.targets:
         _check_options(config, "target", target.protocol, target.options, target.keys, "protocol", faults)
     if faults:
-        raise InputError(faults)
+        raise InputError(sorted(faults, key=lambda fault: fault.place.line or 0))
     return Workspace(config, tuple(suite for suite in suites if suite is not None))
 
 
@@ -156,6 +156,7 @@ def _rule_fits(
 
 
 _FOLDERS = {"reader": "readers", "protocol": "targets", "matcher": "matchers"}
+_NEEDED = {"reader": ("OPTIONS", "read", "canonical"), "protocol": ("OPTIONS", "make"), "matcher": ("OPTIONS", "make")}
 
 
 def _module(folder: str, name: str, workspace: Path | None = None) -> ModuleType:
@@ -197,6 +198,11 @@ def _check_options(
         module = _module(folder, name, config.folder)
     except (ImportError, AttributeError) as problem:
         faults.append(Fault(config.document.place(*keys, word), f"{word} {name!r} can not be imported ({problem})"))
+        return None
+    missing = [one for one in _NEEDED[word] if not hasattr(module, one)]
+    if missing:
+        says = f"{word} {name!r} has no `{missing[0]}`; a {word} has {', '.join(_NEEDED[word])}"
+        faults.append(Fault(config.document.place(*keys, word), says))
         return None
     known = {**{key: {} for key in configs.COMMON[kind]}, **module.OPTIONS}
     schema = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tomllib
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -22,7 +25,8 @@ NAME = "skiplist.toml"
 Status: TypeAlias = Literal["todo", "accepted", "unsupported", "flaky"]
 _STATUSES: tuple[Status, ...] = ("todo", "accepted", "unsupported", "flaky")
 
-_KEY = re.compile(r'^[ \t]*(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\')[ \t]*=', re.MULTILINE)
+_LINE = re.compile(r"""[ \t]*(?:\[([^\[\]]*)\]|("(?:[^"\\]|\\.)*"|'[^']*')[ \t]*=)""")
+"""A `[section]`, or the quoted key of an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,69 +64,91 @@ class _Entry:
 def load(path: Path, target: str, default: str, oracles: Collection[str], targets: Collection[str]) -> SkipList:
     """Read the list as it concerns one target; no file is an empty list.
 
-    Raises InputError where the file itself is unreadable. Other faults are in `faults`, for the caller to raise with its own.
+    `faults` holds what is wrong with it, for the caller to raise.
+    Raises InputError at once where nothing more can be said.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return EMPTY
+    if path.exists() and not path.is_file():
+        raise InputError([Fault(Place(str(path)), "is a folder, a pipe or a device; move it out of the way")])
     document, faults = toml.load(path, "skiplist")
-    if faults:
-        raise InputError(faults)
     exact: dict[str, Excuse] = {}
     globs: list[tuple[re.Pattern[str], Excuse]] = []
     for entry in _entries(document, faults):
-        place = entry.excuse.place
-        whose = entry.target or default
+        excuse, whose = entry.excuse, entry.target or default
         if whose not in targets:
-            faults.append(Fault(place, f"no target named {whose!r}{toml.nearest(whose, targets)}"))
+            faults.append(Fault(excuse.place, f"no target named {whose!r}{toml.nearest(whose, targets)}"))
         elif whose in oracles:
-            faults.append(
-                Fault(
-                    place,
-                    f"{whose!r} is the oracle, and nothing excuses the oracle; mend its worker or the suite's rules",
-                )
-            )
+            says = f"{whose!r} is the oracle, and nothing excuses the oracle; mend its worker or the suite's rules"
+            faults.append(Fault(excuse.place, says))
         elif whose != target:
             continue
         elif entry.glob:
-            globs.append((compile_glob(entry.excuse.key), entry.excuse))
-        elif entry.excuse.key in exact:
-            other = exact[entry.excuse.key].place
-            faults.append(
-                Fault(place, f"{entry.excuse.key!r} is listed twice for {target}: also in line {other.line}; keep one")
-            )
-        else:
-            exact[entry.excuse.key] = entry.excuse
-    return SkipList(exact, tuple(globs), tuple(faults))
+            globs.append((compile_glob(excuse.key), excuse))
+        elif exact.setdefault(excuse.key, excuse) is not excuse:
+            line = exact[excuse.key].place.line
+            says = f"{excuse.key!r} is listed twice for {target}: also in line {line}; keep one"
+            faults.append(Fault(excuse.place, says))
+    return SkipList(exact, tuple(globs), tuple(sorted(faults, key=lambda fault: fault.place.line or 0)))
 
 
 def _entries(document: toml.Document, faults: list[Fault]) -> Iterator[_Entry]:
-    lines = {
-        found[1] or found[2]: document.text.count("\n", 0, found.start()) + 1 for found in _KEY.finditer(document.text)
-    }
+    lines = _lines(document.text)
     for status in _STATUSES:
-        section = document.data.get(status, {})
-        for key, value in section.items():
-            glob = key == "glob" and status != "accepted"
-            for inner, said in value.items() if glob else [(key, value)]:
-                place = Place(str(document.path), lines.get(inner))
-                for table in said if isinstance(said, list) else [said]:
-                    excuse = _excuse(
-                        document, status, inner, {"reason": table} if isinstance(table, str) else table, place
-                    )
+        for section, glob, table in _sections(document.data, status):
+            for key, said in table.items():
+                place = Place(str(document.path), lines.get((section, key)))
+                for one in said if isinstance(said, list) else [said]:
+                    fields = {"reason": one} if isinstance(one, str) else one
+                    excuse = _excuse(document, status, unicodedata.normalize("NFC", key), fields, place)
                     if isinstance(excuse, Fault):
                         faults.append(excuse)
-                    else:
-                        yield _Entry(None if isinstance(table, str) else table.get("target"), excuse, glob)
+                    elif excuse is not None:
+                        yield _Entry(fields.get("target"), excuse, glob)
+
+
+def _sections(data: Mapping[str, Json], status: Status) -> Iterator[tuple[str, bool, Mapping[str, Json]]]:
+    """Yield (header, whether its keys are globs, entries)."""
+    table: Mapping[str, Json] = data.get(status, {})
+    if status == "accepted":
+        yield status, False, table
+    else:
+        yield status, False, {key: said for key, said in table.items() if key != "glob"}
+        yield f"{status}.glob", True, table.get("glob", {})
+
+
+def _lines(text: str) -> Mapping[tuple[str, str], int]:
+    """Find the line of each entry, as (section, key): in a list of thousands, that is what takes the time."""
+    found: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        mark = _LINE.match(line)
+        if mark is None:
+            continue
+        if mark[2] is None:
+            section = mark[1].replace(" ", "")
+        else:
+            key = mark[2][1:-1] if "\\" not in mark[2] or mark[2].startswith("'") else _unescaped(mark[2])
+            found[section, key] = number
+    return found
+
+
+def _unescaped(quoted: str) -> str:
+    (key,) = tomllib.loads(f"{quoted} = 0")
+    return key
 
 
 def _excuse(
     document: toml.Document, status: Status, key: str, table: Mapping[str, Json], place: Place
-) -> Excuse | Fault:
+) -> Excuse | Fault | None:
+    """Make an entry; None for one that lacks what the schema has already asked for."""
+    if "reason" not in table or (status == "accepted" and "reference" not in table):
+        return None
     known: Content | None = None
-    if "reference" in table:
+    if status == "accepted":
         found = read(str(document.path.parent / table["reference"]))
         if isinstance(found, Fault):
-            says = f"{key!r}: its recorded reference {table['reference']} can not be read; record it again"
+            says = f"{key!r}: its recorded reference {table['reference']} {found.says}, or record it again"
             return Fault(place, says)
         known = found
     return Excuse(status, table["reason"], table.get("run", True), key, place, known)

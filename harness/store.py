@@ -220,6 +220,11 @@ class Store:
             ORDER BY number DESC LIMIT 1"""
         return next(map(_run_of, self._query(query, (target, case_id))), None)
 
+    def last_whole(self, target: str) -> StoredRun | None:
+        """Find the newest whole, complete run of a target."""
+        found = self._query("SELECT * FROM latest WHERE target = ?", (target,))
+        return next(map(_run_of, found), None)
+
     def baseline(self, run: StoredRun) -> StoredRun | None:
         """Find the last whole, complete run of the same target before a run."""
         found = self._query(
@@ -229,12 +234,13 @@ class Store:
         )
         return next(map(_run_of, found), None)
 
-    def standings(self, run: StoredRun) -> dict[str, str]:
-        """Map case id -> standing."""
-        return {
-            row["id"]: row["standing"]
-            for row in self._query("SELECT id, standing FROM results WHERE run = ?", (run.id,))
-        }
+    def standings(self, target: str) -> dict[str, str]:
+        """Map case id -> its standing in the newest run of a target that had it: from the last whole run on."""
+        query = """SELECT results.id, standing, max(runs.number) FROM results JOIN runs ON results.run = runs.id
+            WHERE runs.target = ?1 AND standing <> 'not_run' AND runs.number >= coalesce(
+                (SELECT max(number) FROM runs WHERE target = ?1 AND whole AND state = 'complete'), 0)
+            GROUP BY results.id"""
+        return {row["id"]: row["standing"] for row in self._query(query, (target,))}
 
     def delta(self, run: StoredRun, before: StoredRun) -> Delta:
         """Compare two runs case by case. Passed and stale are good; everything else is not."""
@@ -333,7 +339,8 @@ def _result_row(run: str, result: Result, standing: str) -> tuple[Json, ...]:
     job, outcome, observed, plan = result.job, result.outcome, result.observed, result.plan
     case, excuse = job.case, plan.excuse if plan is not None else None
     passed = outcome if isinstance(outcome, Passed) else None
-    equal = passed is not None and passed.achieved is Strength.EXACT
+    # An output that equals its reference need not be stored twice; an error also has fields.
+    equal = passed is not None and passed.achieved is Strength.EXACT and _is_reference(result)
     failed = not isinstance(outcome, Passed | NotRun | NotAttempted | OutOfScope)
     return (
         run,
@@ -355,6 +362,12 @@ def _result_row(run: str, result: Result, standing: str) -> tuple[Json, ...]:
         _clean(observed.stderr) if observed is not None else "",
         wire.dumps(_detail(result)) if failed else None,
     )
+
+
+def _is_reference(result: Result) -> bool:
+    reply = result.observed.observation if result.observed is not None else None
+    checks = result.plan.checks if result.plan is not None else ()
+    return isinstance(reply, Outputs) and set(reply.named) == {check.reference.name for check in checks}
 
 
 def _result_of(row: sqlite3.Row) -> StoredResult:

@@ -6,26 +6,41 @@ The happy path costs tomllib and jsonschema; the parser that knows lines is impo
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from jsonschema import Draft202012Validator
+from jsonschema.validators import extend
 from rapidfuzz import process
 
 from harness.errors import Fault, InputError, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from jsonschema import ValidationError
+    from jsonschema import TypeChecker, ValidationError
 
     from harness.model import Json
 
 FORMAT = 1
-_WIDTH = 200
+Keys: TypeAlias = tuple[str | int, ...]
+"""Where a value stands in a document: `("suite", 0, "name")`."""
+
+_CLOSE = 60
+_LONG = 200
+_TYPES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "number": "a number",
+    "object": "a table",
+    "string": "a string",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,115 +53,227 @@ class Document:
 
     def place(self, *keys: str | int) -> Place:
         """Find the line of a key; the nearest one above it when the key is not there."""
-        import toml_rs  # noqa: PLC0415 - 10 ms, and only to show a fault
-
-        node: Json = toml_rs.load_with_metadata(self.text).meta["nodes"]
+        node, tables = _nodes(self.text), _tables(self.text)
         line: int | None = None
-        for key in keys:
+        for depth, key in enumerate(keys, 1):
             node = _inside(node)
             if not (key in node if isinstance(node, dict) else isinstance(node, list) and key in range(len(node))):
                 break
             node = node[key]
-            line = _line(node) or line
+            line = _line(node) or tables.get(keys[:depth]) or line
         return Place(str(self.path), line)
 
 
 def load(path: Path, schema: str) -> tuple[Document, list[Fault]]:
     """Read a file and hold it against `schemas/SCHEMA.json`.
 
-    Raises InputError when it can not be read, is not TOML, or has a newer format; returns all other faults.
+    Returns what is sound of it, so that the rest can be checked too, and the faults of what is not.
+    Raises InputError when it can not be read, is not TOML, or has a newer format.
     """
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as problem:
-        raise InputError([Fault(Place(str(path)), f"can not be read ({problem.strerror})")]) from problem
+        says = f"can not be read ({problem.strerror}); restore the file or its permissions"
+        raise InputError([Fault(Place(str(path)), says)]) from problem
     except UnicodeDecodeError as problem:
-        raise InputError(
-            [Fault(Place(str(path)), f"is not UTF-8 ({problem.reason} at byte {problem.start})")]
-        ) from problem
+        line = problem.object.count(b"\n", 0, problem.start) + 1
+        says = f"is not UTF-8 ({problem.reason}); save it as UTF-8"
+        raise InputError([Fault(Place(str(path), line), says)]) from problem
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise InputError([_syntax(path, text, problem)]) from problem
     document = Document(path, text, data)
     found = data.get("format")
     if isinstance(found, int) and found > FORMAT:
-        raise InputError(
-            [
-                Fault(
-                    document.place("format"),
-                    f"format {found} is newer than this harness knows ({FORMAT}); upgrade port-harness",
-                )
-            ]
-        )
+        says = f"format {found} is newer than this harness knows ({FORMAT}); upgrade port-harness"
+        raise InputError([Fault(document.place("format"), says)])
     rules: Json = json.loads(files("harness").joinpath("schemas", f"{schema}.json").read_bytes())
-    return document, faults(document, data, rules)
+    errors = list(_Validator(rules, format_checker=Draft202012Validator.FORMAT_CHECKER).iter_errors(data))
+    unsound = {keys for error in errors for keys in _unsound(error)}
+    sound: dict[str, Json] = _without(data, unsound) if unsound else data
+    return Document(path, text, sound), [fault for error in errors for fault in _say(document, error, ())]
 
 
-def faults(document: Document, value: Json, schema: Json, at: Sequence[str | int] = ()) -> list[Fault]:
+def faults(document: Document, value: Json, schema: Json, at: Keys = ()) -> list[Fault]:
     """Hold a part of a document, which stands at the keys `at`, against a JSON Schema."""
-    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    validator = _Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
     return [fault for error in validator.iter_errors(value) for fault in _say(document, error, at)]
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the closest of the names, or nothing when none is close."""
-    best = process.extractOne(name, list(names), score_cutoff=60)
+    best = process.extractOne(name, list(names), score_cutoff=_CLOSE)
     return f"; did you mean {best[0]!r}?" if best else ""
 
 
-def _say(document: Document, error: ValidationError, at: Sequence[str | int]) -> Iterator[Fault]:
-    if error.validator == "anyOf" and error.context:
-        # The alternative that got furthest is what was meant.
-        deepest = max(error.context, key=lambda one: (len(one.absolute_path), one.validator != "type"))
-        if len(deepest.absolute_path) > len(error.absolute_path) or deepest.validator in {
-            "required",
-            "additionalProperties",
-        }:
-            yield from _say(document, deepest, at)
-            return
-    path = [*at, *error.absolute_path]
-    where = ".".join(str(key) for key in path if isinstance(key, str)) or "the file"
-    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
-        known = error.schema.get("properties", {})
-        instance: Json = error.instance
-        for key in instance:
-            if key not in known:
-                hint = nearest(key, known) or f"; known here: {', '.join(sorted(known)) or 'nothing'}"
-                yield Fault(document.place(*path, key), f"{where} has no key {key!r}{hint}")
-    elif error.validator == "required":
-        wanted: Json = error.validator_value
-        missing = [key for key in wanted if key not in error.instance]  # type: ignore[operator]
-        yield Fault(document.place(*path), f"{where} needs {' and '.join(repr(key) for key in missing)}; add it")
-    elif error.validator == "const":
-        yield Fault(document.place(*path), f"{where} must be {error.validator_value!r}, not {error.instance!r}")
+# --- what is wrong with a value ------------------------------------------------------------------------------------
+
+
+def _is_number(_: TypeChecker, value: Json) -> bool:
+    """TOML knows nan and inf; a limit or a threshold can be neither."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_Validator = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _is_number)
+)
+
+
+def _say(document: Document, error: ValidationError, at: Keys) -> Iterator[Fault]:
+    keys = (*at, *error.absolute_path)
+    where = ".".join(key for key in keys if isinstance(key, str)) or "the file"
+    if error.validator == "additionalProperties":
+        known = _known(error)
+        for key in _extra(error):
+            hint = nearest(key, known) or f"; known here: {', '.join(sorted(known)) or 'nothing'}"
+            yield Fault(document.place(*keys, key), f"{where} has no key {key!r}{hint}")
+    elif meant := _meant(error):
+        for one in meant:
+            yield from _say(document, one, at)
     else:
-        yield Fault(document.place(*path), f"{where}: {_short(error.message)}; correct it")
+        name = (str(error.instance),) if _is_name(error) else ()
+        yield Fault(document.place(*keys, *name), f"{where}{_complaint(error)}")
 
 
-def _short(message: str) -> str:
-    return message if len(message) <= _WIDTH else message[: _WIDTH // 2] + " ... " + message[-_WIDTH // 3 :]
+def _complaint(error: ValidationError) -> str:
+    value, wanted = _short(error.instance), _plain(error.validator_value)
+    match error.validator:
+        case "required":
+            return f" needs {' and '.join(repr(key) for key in wanted if key not in _plain(error.instance))}; add it"
+        case "const":
+            return f" must be {wanted!r}, not {value}; correct it"
+        case "type" | "anyOf":
+            kinds = [_TYPES[one.validator_value] for one in error.context or [error] if one.validator == "type"]  # type: ignore[index]
+            return f": {value} is not {' or '.join(kinds)}; correct it"
+        case "enum":
+            hint = nearest(error.instance, wanted) if isinstance(error.instance, str) else ""
+            return f": {value} is none of {', '.join(map(repr, wanted))}{hint or '; take one of them'}"
+        case "format":
+            return f": {value} is no {wanted} ({error.cause}); correct it"
+        case "pattern":
+            return f": {value} is not {_plain(error.schema).get('description', wanted)}; correct it"
+        case _:
+            return f": {error.message if len(error.message) <= _LONG else value}; correct it"
 
 
-def _syntax(path: Path, text: str, problem: tomllib.TOMLDecodeError) -> Fault:
-    message = str(problem)
-    said, _, where = message.partition(" (at ")
+def _meant(error: ValidationError) -> list[ValidationError]:
+    """Return what is wrong with the alternative that was meant: the first that is of the value's own type, if any."""
+    options: dict[str | int, list[ValidationError]] = {}
+    for one in error.context or ():
+        options.setdefault(one.relative_schema_path[0], []).append(one)
+    here = len(error.absolute_path)
+    for faults_ in options.values():
+        if not any(one.validator == "type" and len(one.absolute_path) == here for one in faults_):
+            return faults_
+    return []
+
+
+def _known(error: ValidationError) -> Mapping[str, Json]:
+    known: Mapping[str, Json] = _plain(error.schema).get("properties", {})
+    return known
+
+
+def _extra(error: ValidationError) -> list[str]:
+    return [key for key in _plain(error.instance) if key not in _known(error)]
+
+
+def _is_name(error: ValidationError) -> bool:
+    """Whether it is the key itself that is wrong."""
+    return "propertyNames" in error.absolute_schema_path
+
+
+def _plain(value: object) -> Json:
+    """Jsonschema's types know less about a fault than we do."""
+    return value
+
+
+def _unsound(error: ValidationError) -> Iterator[Keys]:
+    """Say which keys have to go so that the rest is as the schema has it; what lacks a key is left as it is."""
+    path = tuple(error.absolute_path)
+    if error.validator == "additionalProperties":
+        yield from ((*path, key) for key in _extra(error))
+    elif _is_name(error):
+        yield (*path, str(error.instance))
+    elif error.validator != "required":
+        while path and not isinstance(path[-1], str):  # no item leaves its list: the others keep their places
+            path = path[:-1]
+        yield path
+
+
+def _without(value: Json, unsound: set[Keys], at: Keys = ()) -> Json:
+    if isinstance(value, dict):
+        return {key: _without(one, unsound, (*at, key)) for key, one in value.items() if (*at, key) not in unsound}
+    if isinstance(value, list):
+        return [_without(one, unsound, (*at, number)) for number, one in enumerate(value)]
+    return value
+
+
+def _short(value: Json) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONG else text[: _LONG // 2] + " ... " + text[-_LONG // 3 :]
+
+
+def _syntax(path: Path, text: str, problem: Exception) -> Fault:
+    said, _, where = str(problem).partition(" (at ")
     digits = where.removeprefix("line ").split(",")[0]
     line = int(digits) if digits.isdigit() else text.count("\n") + 1
     return Fault(Place(str(path), line), f"not valid TOML: {said[:1].lower()}{said[1:]}; correct it")
 
 
+# --- where it stands -----------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=2)
+def _nodes(text: str) -> Json:
+    import toml_rs  # noqa: PLC0415 - 10 ms, and only to show a fault
+
+    return toml_rs.load_with_metadata(text).meta["nodes"]
+
+
+@lru_cache(maxsize=2)
+def _tables(text: str) -> Mapping[Keys, int]:
+    """Find the line of each `[table]`, which that parser does not tell."""
+    found: dict[Keys, int] = {}
+    counts: dict[Keys, int] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        keys = _header(line, counts)
+        if keys:
+            found.setdefault(keys, number)
+    return found
+
+
+def _header(line: str, counts: dict[Keys, int]) -> Keys:
+    """Read a header; `counts` holds how many tables each `[[array]]` has so far. Empty when the line is none."""
+    if not line.lstrip().startswith("["):
+        return ()
+    try:
+        inner: Json = tomllib.loads(line)
+    except tomllib.TOMLDecodeError:
+        return ()
+    keys: Keys = ()
+    while inner:
+        key, inner = next(iter(inner.items()))
+        keys = (*keys, key)
+        if isinstance(inner, list):
+            counts[keys] = counts.get(keys, 0) + 1
+            inner = inner[0]
+        if keys in counts:
+            keys = (*keys, counts[keys] - 1)
+    return keys
+
+
 def _inside(node: Json) -> Json:
     """Step over the wrapper that the parser puts around a value."""
-    return node["value"] if isinstance(node, dict) and "value_raw" in node else node
+    # In a table of the user's own, whatever it is called, these names do not stand for a string but for a wrapper.
+    wrapped = isinstance(node, dict) and any(isinstance(node.get(mark), str) for mark in ("key_raw", "value_raw"))
+    return node["value"] if wrapped else node
 
 
 def _line(node: Json) -> int | None:
-    """The first line of a node; a table knows none, so its first key's, less the header's."""
+    """Return the first line of a key or of an item in a list."""
     if not isinstance(node, dict):
-        return _line(node[0]) if isinstance(node, list) and node else None
-    for mark in ("key_line", "value_line"):
-        if isinstance(node.get(mark), int):
-            return int(node[mark])
-    lines = [line for child in node.values() if (line := _line(child)) is not None]
-    return min(lines) if lines else None
+        return None
+    found = node.get("key_line", node.get("value_line"))
+    first = found[0] if isinstance(found, list | tuple) else found
+    return first if isinstance(first, int) else None

@@ -7,11 +7,11 @@ Written out by hand, because a JSON Schema library takes longer for one reply th
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import math
 from typing import TYPE_CHECKING
 
+from harness.files import as_content
 from harness.model import Content, ErrorReply, Json, Output, Outputs, Panic, Ready, Reply, Structured, Unsupported
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from harness.model import Case
 
 VERSION = 1
+DEEPEST = 200
+"""So many levels of objects and lists a value may have: what every language's JSON library can take."""
 _KINDS = frozenset({"output", "outputs", "value", "error", "panic", "unsupported"})
 
 
@@ -80,11 +82,11 @@ def said(kind: str, value: Json) -> Reply:
         case "outputs" if isinstance(value, dict):
             return Outputs({name: _output(one) for name, one in value.items()})
         case "value":
-            return Outputs({"output": Structured(_untag(value))})
+            return Outputs({"output": Structured(_untag(value, DEEPEST))})
         case "error" if isinstance(value, dict):
             return _error(value)
-        case "panic" if isinstance(value, dict) and isinstance(value.get("message"), str):
-            return Panic(value["message"], _frames(value))
+        case "panic" if isinstance(value, dict):
+            return _panic(value)
         case "unsupported" if isinstance(value, str):
             return Unsupported(value)
         case _:
@@ -95,9 +97,11 @@ def saying(reply: Reply) -> dict[str, Json]:
     """Write a reply as it would travel, without its id: how the store and the exports keep it."""
     match reply:
         case Outputs(named):
-            if list(named) == ["output"]:
-                only = named["output"]
-                return {"value": only.value} if isinstance(only, Structured) else {"output": _output_out(only)}
+            only = named.get("output") if len(named) == 1 else None
+            if isinstance(only, Structured):
+                return {"value": only.value}
+            if isinstance(only, str | bytes):
+                return {"output": content_out(only)}
             return {"outputs": {name: _output_out(one) for name, one in named.items()}}
         case ErrorReply(fields, frames):
             return {"error": {**fields, **({"frames": list(frames)} if frames else {})}}
@@ -108,13 +112,13 @@ def saying(reply: Reply) -> dict[str, Json]:
 
 
 def content_in(value: Json) -> Content:
-    """Read text, or base64. Raises WireFault."""
+    """Read text, or base64: of bytes that are UTF-8 it is the text. Raises WireFault."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict) and set(value) == {"base64"} and isinstance(value["base64"], str):
         try:
-            return base64.b64decode(value["base64"], validate=True)
-        except binascii.Error as problem:
+            return as_content(base64.b64decode(value["base64"], validate=True))
+        except ValueError as problem:  # not in the alphabet, wrong padding
             raise WireFault("base64 that can not be decoded") from problem
     raise WireFault('content is a string or {"base64": "..."}')
 
@@ -147,7 +151,13 @@ def _object(line: bytes) -> dict[str, Json]:
 
 
 def _output(value: Json) -> Output:
+    value = _whole(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else content_in(value)
+
+
+def _whole(value: Json) -> Json:
+    """Read 1.0 as 1: to JSON they are one number, and some languages can write only one of them."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _output_out(output: Output) -> Json:
@@ -163,16 +173,25 @@ def _output_out(output: Output) -> Json:
 def _error(value: dict[str, Json]) -> ErrorReply:
     if not isinstance(value.get("kind"), str):
         raise WireFault("an error without a `kind`")
-    fields = {name: one for name, one in value.items() if name != "frames"}
-    for name in [name for name, one in fields.items() if one is None]:
-        del fields[name]
+    fields = {name: _whole(one) for name, one in value.items() if name != "frames" and one is not None}
     if not all(isinstance(one, str | int | float) for one in fields.values()):
         raise WireFault("an error's fields are strings, numbers or booleans")
     return ErrorReply(fields, _frames(value))
 
 
+def _panic(value: dict[str, Json]) -> Panic:
+    if not isinstance(value.get("message"), str):
+        raise WireFault("a panic without a `message`")
+    strange = [name for name in value if name not in {"message", "frames"} and not name.startswith("x-")]
+    if strange:
+        raise WireFault(f"a panic with {strange[0][:40]!r}: it has `message` and `frames`")
+    return Panic(value["message"], _frames(value))
+
+
 def _frames(value: dict[str, Json]) -> tuple[str, ...]:
-    frames = value.get("frames", [])
+    frames = value.get("frames")
+    if frames is None:
+        return ()
     if not isinstance(frames, list) or not all(isinstance(frame, str) for frame in frames):
         raise WireFault("`frames` is a list of strings")
     return tuple(frames)
@@ -193,11 +212,15 @@ def _tag(value: Json) -> Json:
     return [_tag(one) for one in value] if isinstance(value, list) else value
 
 
-def _untag(value: Json) -> Json:
-    if isinstance(value, dict):
-        if set(value) != {"$float"}:
-            return {key: _untag(one) for key, one in value.items()}
-        if value["$float"] not in ("nan", "inf", "-inf"):
-            raise WireFault('`$float` is "nan", "inf" or "-inf"')
-        return float(value["$float"])
-    return [_untag(one) for one in value] if isinstance(value, list) else value
+def _untag(value: Json, levels: int) -> Json:
+    if not isinstance(value, dict | list):
+        return value
+    if levels == 0:
+        raise WireFault(f"a value of more than {DEEPEST} levels")
+    if isinstance(value, list):
+        return [_untag(one, levels - 1) for one in value]
+    if set(value) != {"$float"}:
+        return {key: _untag(one, levels - 1) for key, one in value.items()}
+    if value["$float"] not in ("nan", "inf", "-inf"):
+        raise WireFault('`$float` is "nan", "inf" or "-inf"')
+    return float(value["$float"])

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no failure, and one commit gives one result.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 ROOT = Path(__file__).parent.parent
 SUITES = Path(os.environ.get("HARNESS_SUITES", ROOT.parent / "shared" / "suites"))
+PATIENCE = 60  # seconds until a run that does not end is given up
 
 
 @dataclass(frozen=True)
@@ -80,13 +88,30 @@ class Workspace:
         ran = self.run("check", "--json", str(path), *words)
         return ran, json.loads(path.read_text(encoding="utf-8"))
 
+    def interrupt(self, *words: str, sent: signal.Signals = signal.SIGINT, again: bool = False) -> Ran:
+        """Run `harness WORDS`, and send it a signal once the file `started` is here, and `again` once `heard` is."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "harness", *words],
+            cwd=self.folder,
+            env=environment({}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        for file in ("started", "heard") if again else ("started",):
+            until = time.monotonic() + PATIENCE
+            while not (self.folder / file).exists() and time.monotonic() < until:
+                time.sleep(0.02)
+            process.send_signal(sent)
+        out, err = process.communicate(timeout=PATIENCE)
+        return Ran(process.returncode, out, err)
+
 
 def run_harness(*words: str, cwd: Path, env: dict[str, str] | None = None, stdin: str | None = None) -> Ran:
-    clean = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR", "FORCE_COLOR")}
     done = subprocess.run(
         [sys.executable, "-m", "harness", *words],
         cwd=cwd,
-        env={**clean, "PYTHONPATH": str(ROOT), **(env or {})},
+        env=environment(env or {}),
         input=stdin or "",
         capture_output=True,
         encoding="utf-8",
@@ -94,6 +119,12 @@ def run_harness(*words: str, cwd: Path, env: dict[str, str] | None = None, stdin
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def environment(own: dict[str, str]) -> dict[str, str]:
+    """What a harness finds around it: what we find, but for what would change its output."""
+    clean = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR", "FORCE_COLOR")}
+    return {**clean, "PYTHONPATH": str(ROOT), **own}
 
 
 @pytest.fixture

@@ -10,22 +10,23 @@ from pathlib import Path
 
 import click
 
-from harness.errors import HarnessError, TargetDown
-from harness.model import Verdict
+from harness.errors import HarnessError, TargetError
 
 _COMMANDS = {
     "check": "Run the cases against a target and judge them.",
     "list": "List the cases, with their standing in the newest run that ran them.",
     "show": "Show one case: input, want, got, why, and where its files are.",
-    "repro": "Write the exact request of a case, and print the command to debug it.",
+    "repro": "Print the command that puts one case to a target, for a debugger.",
     "try": "Ask a target, or the oracle, what it does on an input of yours.",
     "runs": "List the stored runs.",
     "digest": "Print the digest of a stored run again.",
+    "audit": "Say how much a green is worth.",
     "record": "Record references from the oracle.",
 }
 
-_INTERRUPTED = 130
-_BROKEN_PIPE = 141
+_ERROR, _TARGET = 2, 5
+"""Two of the exit codes of `harness.model.Verdict`, which takes longer to import than `--help` to print."""
+_INTERRUPTED, _BROKEN_PIPE = 130, 141
 """What a shell shows for a program that SIGINT, or SIGPIPE, has ended."""
 
 
@@ -68,7 +69,9 @@ def _version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None
     metavar="DIR",
     help="The workspace: a folder with a harness.toml, or one below it.",
 )
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version.")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+)
 @click.pass_context
 def _group(ctx: click.Context, folder: Path) -> None:
     """Verify a port against the test suite of its source project."""
@@ -79,13 +82,13 @@ def main() -> None:
     """Run the command line. The one place that turns a harness error into an exit code."""
     if sys.platform == "win32":
         _say("ERROR Windows is not supported; use WSL")
-        sys.exit(Verdict.ERROR.exit_code)
+        sys.exit(_ERROR)
     sys.exit(_code(sys.argv[1:]))
 
 
 def _code(words: list[str]) -> int:
     try:
-        # click's own `main` would end a broken pipe, which says nothing about the port, with the exit code of a failing one.
+        # Not click's `main`: when our reader has read enough, it ends with the exit code that means a failing port.
         with _group.make_context("harness", words) as context:
             return int(_group.invoke(context))
     except click.exceptions.Exit as end:
@@ -94,9 +97,9 @@ def _code(words: list[str]) -> int:
         _say(help_.format_message())
     except click.ClickException as problem:
         _say(f"ERROR {_sentence(problem)}")
-    except TargetDown as problem:
+    except TargetError as problem:
         _say(f"TARGET {problem}")
-        return Verdict.TARGET.exit_code
+        return _TARGET
     except HarnessError as problem:
         _say(f"ERROR {problem}" if "\n" not in str(problem) else f"ERROR\n{problem}")
     except BrokenPipeError:
@@ -107,11 +110,11 @@ def _code(words: list[str]) -> int:
     except Exception:  # noqa: BLE001 - a fault of ours must not end with the exit code of a failing port
         traceback.print_exc()
         _say("ERROR this is a fault of the harness; please report it with the lines above")
-    return Verdict.ERROR.exit_code
+    return _ERROR
 
 
 def hush() -> None:
-    """Let the rest of stdout go nowhere: whoever read it has read enough (`| head -1`), and Python's last flush must not complain."""
+    """Let the rest of stdout go nowhere: its reader has read enough (`| head`), and Python's last flush must work."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
@@ -121,7 +124,7 @@ def _sentence(problem: click.ClickException) -> str:
     """Put click's complaint the way ours are: lower case, with the next step at the end."""
     text = problem.format_message().rstrip(".")
     context = problem.ctx if isinstance(problem, click.UsageError) else None
-    return f"{text[:1].lower()}{text[1:]}; see {context.command_path if context else 'harness'} --help"
+    return f"{text[:1].lower()}{text[1:]} ({context.command_path if context else 'harness'} --help says more)"
 
 
 def _say(text: str) -> None:

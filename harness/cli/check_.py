@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.check import Request, check
+from harness.cli import hush
 from harness.digest.text import render
 from harness.errors import UsageError
 from harness.events import Completed
 from harness.model import Verdict, strongest
-from harness.records import Delta
 from harness.reading import Selection
+from harness.records import Delta
 from harness.reports import plain
 from harness.runner import Stop
 from harness.session import open_workspace
 from harness.store import Store
+from harness.toml import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,14 +32,15 @@ if TYPE_CHECKING:
 
     from harness.events import Event
     from harness.records import StoredRun
+    from harness.session import Workspace
 
 
 @click.command()
 @click.argument("cases", nargs=-1, metavar="[ID|GLOB]...")
-@click.option("--suite", "suites", multiple=True, help="Only this suite; may be repeated.")
-@click.option("--stage", "stages", multiple=True, help="Only this stage; may be repeated.")
-@click.option("--target", "target_name", help="The target to run; the default one if left out.")
-@click.option("--failed", is_flag=True, help="Only what failed in the last run of this target.")
+@click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite; may be repeated.")
+@click.option("--stage", "stages", multiple=True, metavar="NAME", help="Only this stage; may be repeated.")
+@click.option("--target", "target_name", metavar="NAME", help="The target to run; the default one if left out.")
+@click.option("--failed", is_flag=True, help="Only what failed when it last ran.")
 @click.option("--max-fail", type=click.IntRange(min=1), metavar="N", help="Stop after N failures.")
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="At most N worker processes.")
 @click.option("--no-skips", is_flag=True, help="Put the skip list aside for this run.")
@@ -55,11 +58,12 @@ def command(
     suites: tuple[str, ...],
     stages: tuple[str, ...],
     target_name: str | None,
-    failed: bool,  # noqa: FBT001 - click passes options by name
     max_fail: int | None,
     workers: int | None,
-    no_skips: bool,  # noqa: FBT001
     export: Path | None,
+    *,
+    failed: bool,
+    no_skips: bool,
 ) -> int:
     """Run the cases against a target and judge them.
 
@@ -69,29 +73,39 @@ def command(
     target = workspace.config.target(target_name)
     if workers is not None:
         target = replace(target, workers=workers)
+    with closing(Store(workspace.folder)) as store:
+        selection = chosen(workspace, cases, suites, stages)
+        if failed:
+            selection = replace(selection, ids=_failed(store, target.name))
+        name = ""
+        with _reporter() as show, interruptible() as stop:
+            for event in check(workspace, Request(target, selection, max_fail, skips=not no_skips), store, stop):
+                show(event)
+                if isinstance(event, Completed):
+                    name = event.run
+        run = store.run(name)
+        print_digest(digest_of(store, run))
+        if export is not None:
+            from harness.reports.export import write  # noqa: PLC0415 - only when asked for
+
+            try:
+                write(export, run, store.results(run))
+            except OSError as problem:
+                raise UsageError(
+                    f"--json {export}: can not be written ({problem.strerror}); name another file"
+                ) from problem
+    return strongest([Verdict(word) for word in run.verdicts]).exit_code
+
+
+def chosen(workspace: Workspace, cases: tuple[str, ...], suites: tuple[str, ...], stages: tuple[str, ...]) -> Selection:
+    """Make a selection of what was typed. Raises UsageError for a suite or stage that there is not."""
     for name in suites:
         workspace.suite(name)
-    known = [suite.config.stage for suite in workspace.suites]
+    known = list(dict.fromkeys(suite.config.stage for suite in workspace.suites))
     for name in stages:
         if name not in known:
-            raise UsageError(f"no stage named {name!r} (stages: {', '.join(dict.fromkeys(known))})")
-    store = Store(workspace.folder)
-    selection = Selection(cases, suites, stages, _failed(store, target.name) if failed else None)
-    request = Request(target, selection, max_fail, skips=not no_skips)
-    name = ""
-    with _reporter() as show, interruptible() as stop:
-        for event in check(workspace, request, store, stop):
-            show(event)
-            if isinstance(event, Completed):
-                name = event.run
-    run = store.run(name)
-    print_digest(digest_of(store, run))
-    if export is not None:
-        from harness.reports.export import write  # noqa: PLC0415 - only when asked for
-
-        write(export, run, store.results(run))
-    store.close()
-    return strongest([Verdict(word) for word in run.verdicts]).exit_code
+            raise UsageError(f"no stage named {name!r}{nearest(name, known)} (stages: {', '.join(known)})")
+    return Selection(cases, suites, stages)
 
 
 def digest_of(store: Store, run: StoredRun) -> str:
@@ -102,25 +116,25 @@ def digest_of(store: Store, run: StoredRun) -> str:
 
 
 def _failed(store: Store, target: str) -> frozenset[str]:
-    last = store.last_run(target)
-    if last is None:
-        raise UsageError(f"there is no run of {target!r} yet; run harness check without --failed")
-    ids = frozenset(case for case, standing in store.standings(last).items() if standing == "failed")
+    standings = store.standings(target)
+    ids = frozenset(case for case, standing in standings.items() if standing == "failed")
     if not ids:
-        raise UsageError(
-            f"nothing failed in the last run of {target!r} ({last.id}); run harness check without --failed"
-        )
+        why = f"nothing failed when {target!r} last ran" if standings else f"there is no run of {target!r} yet"
+        raise UsageError(f"{why}; run harness check without --failed")
     return ids
 
 
 def print_digest(digest: str) -> None:
-    """Print it: in colour for a person, as it is for everybody else."""
-    if sys.stdout.isatty():
+    """Print it, in colour for a person. A reader that has read enough does not change the verdict."""
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         from harness.reports.terminal import paint  # noqa: PLC0415 - rich takes 40 ms
 
         paint(digest)
-    else:
+        return
+    try:
         click.echo(digest, nl=False)
+    except BrokenPipeError:
+        hush()
 
 
 def _reporter() -> AbstractContextManager[Callable[[Event], None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,9 @@ from harness.cli.check_ import digest_of, print_digest
 from harness.errors import UsageError
 from harness.session import open_workspace
 from harness.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,14 +15,18 @@ from harness.store import Store
 from harness.wire import content_out
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.model import Json
     from harness.reading import Entry
 
 
 @click.command()
 @click.argument("case", metavar="CASE")
-@click.option("--target", "target_name", help="The target whose run it is; the default one if left out.")
-@click.option("--run", "run_id", help="A stored run; the last one of the target if left out.")
+@click.option(
+    "--target", "target_name", metavar="NAME", help="The target whose run it is; the default one if left out."
+)
+@click.option("--run", "run_id", metavar="RUN", help="A stored run; the last one of the target if left out.")
 @click.option("--full", is_flag=True, help="Cut nothing.")
 @click.pass_obj
 def command(folder: Path, case: str, target_name: str | None, run_id: str | None, *, full: bool) -> int:
@@ -34,9 +37,12 @@ def command(folder: Path, case: str, target_name: str | None, run_id: str | None
     entry = find(workspace, target, case)
     run = store.run(run_id) if run_id else store.last_run(target.name, entry.job.case.id)
     result = store.result(run, entry.job.case.id) if run else None
+    excuse = entry.plan.excuse
+    kept_out = f"{excuse.status}: {excuse.reason}" if excuse is not None and not excuse.run else ""
     stale = result is not None and result.plan is not None and result.plan != entry.plan.hash
     click.echo(
-        render(Page(entry.job.case.id, _detail(entry), _place(entry), run, result, stale=stale), full=full), nl=False
+        render(Page(entry.job.case.id, _detail(entry), _place(entry), run, result, stale, kept_out), full=full),
+        nl=False,
     )
     return 0
 

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from harness import build, runner
+from harness import runner
+from harness.cli.check_ import interruptible
+from harness.digest.diff import printable, printable_lines
 from harness.errors import Place, UsageError
-from harness.judge import describe, same
-from harness.model import Case, ErrorReply, Job, Outputs, Shared
-from harness.session import make_target, open_workspace
-from harness.store import saying
-from harness.wire import dumps
+from harness.files import as_content
+from harness.judge import judge
+from harness.model import Case, ErrorReply, Job, Outputs, Passed, Reference, ReferenceFault, Structured
+from harness.plan import plan
+from harness.record import ask, shared_files
+from harness.session import open_workspace
+from harness.wire import content_out, dumps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from harness.config import TargetConfig
-    from harness.model import Json, Observation
+    from harness.model import Json, Observation, Output
     from harness.session import Suite, Workspace
 
 
-def _object(_ctx: click.Context, parameter: click.Parameter, text: str) -> dict[str, Json]:
+def _object(_ctx: click.Context, _option: click.Parameter, text: str) -> dict[str, Json]:
     try:
         found = json.loads(text)
     except ValueError as problem:
         raise click.BadParameter(f"not JSON: {problem}") from problem
     if not isinstance(found, dict):
-        raise click.BadParameter(f"--{parameter.name} takes a JSON object")
+        raise click.BadParameter('not a JSON object, such as {"x": 1}')
     return found
 
 
@@ -40,13 +47,20 @@ def _object(_ctx: click.Context, parameter: click.Parameter, text: str) -> dict[
     "--settings", callback=_object, default="{}", metavar="JSON", help="How the implementation is configured."
 )
 @click.option(
-    "--name", default="try.txt", show_default=True, help="The case's name; some implementations look at its suffix."
+    "--name",
+    default="try.txt",
+    show_default=True,
+    metavar="NAME",
+    help="The case's name; some implementations look at its suffix.",
 )
 @click.option(
-    "--suite", "suite_name", help="The suite whose shared files and limits hold; the target's last one if left out."
+    "--suite",
+    "suite_name",
+    metavar="NAME",
+    help="The suite whose shared files, limits and rules hold; the first one of the target's last stage if left out.",
 )
-@click.option("--target", "target_name", help="The target to ask; the default one if left out.")
-@click.option("--oracle", is_flag=True, help="Ask the oracle too, and say whether they agree.")
+@click.option("--target", "target_name", metavar="NAME", help="The target to ask; the default one if left out.")
+@click.option("--oracle", is_flag=True, help="Ask the oracle first, and judge the target by what it says.")
 @click.pass_obj
 def command(
     folder: Path,
@@ -59,70 +73,125 @@ def command(
     *,
     oracle: bool,
 ) -> int:
-    """Ask a target, or the oracle, what it does on an input of yours (`-` reads it from stdin)."""
+    """Ask a target, or the oracle, what it does on an input of yours (`-` reads it from stdin).
+
+    Exit code: 0; with --oracle 1 when the target does not do what the oracle does; 5 when one of them is down.
+    """
     workspace = open_workspace(folder)
     target = workspace.config.target(target_name)
-    suite = workspace.suite(suite_name) if suite_name else _last_suite(workspace, target)
-    case = Case(
-        suite.config.name, name, sys.stdin.read() if text == "-" else text, (), Place("(typed)"), params, settings
-    )
-    targets = [*(one for one in workspace.config.targets if oracle and one.oracle and one is not target), target]
-    if oracle and not any(one.oracle for one in targets):
-        raise UsageError("no target is the oracle; add `oracle = true` to the one that runs the source project")
-    shared = {}
-    for found in suite.reader.read(suite.config.name, workspace.config.root, suite.config.options):
-        if isinstance(found, Shared):
-            shared = dict(found.files)
-            break
-    seen = [_ask(workspace, one, Job(case, shared, suite.config.limits, 1)) for one in targets]
-    for one, observation in zip(targets, seen, strict=True):
-        click.echo(f"{one.name}: {_said(observation)}")
-    if len(seen) > 1:
-        agree = _alike(seen[0], seen[1], suite)
-        click.echo("they agree" if agree else "they differ")
-        return 0 if agree else 1
-    return 0
+    suite = _suite(workspace, target, suite_name)
+    given = as_content(sys.stdin.buffer.read()) if text == "-" else text
+    case = Case(suite.config.name, name, given, (), Place("(typed)"), params, settings)
+    job = Job(case, shared_files(workspace, suite), suite.config.limits, 0)
+    original = _oracle(workspace) if oracle else None
+    wanted = _ask(workspace, original, job) if original is not None and original is not target else None
+    got = _ask(workspace, target, job)
+    if wanted is None:
+        return 0
+    return _compare(suite, case, wanted, got, target.name)
 
 
-def _last_suite(workspace: Workspace, target: TargetConfig) -> Suite:
-    fitting = [one for one in workspace.suites if target.suites is None or one.config.name in target.suites]
-    return [one for one in fitting if one.config.out_of_scope is None][-1]
+def _suite(workspace: Workspace, target: TargetConfig, name: str | None) -> Suite:
+    """Find the suite that was named, or the one that is most likely meant: of a whole program, not of its lexer."""
+    taken = [one for one in workspace.suites if target.suites is None or one.config.name in target.suites]
+    if name is not None:
+        suite = workspace.suite(name)
+        if suite not in taken:
+            names = ", ".join(one.config.name for one in taken)
+            raise UsageError(f"target {target.name!r} does not take suite {name!r} (it takes {names})")
+        return suite
+    in_scope = [one for one in taken if one.config.out_of_scope is None]
+    if not in_scope:
+        raise UsageError(f"target {target.name!r} takes no suite that is in scope; name one with --suite")
+    order = [*workspace.config.stages, *(one.config.stage for one in workspace.suites)]
+    return max(in_scope, key=lambda one: order.index(one.config.stage))
+
+
+def _oracle(workspace: Workspace) -> TargetConfig:
+    for target in workspace.config.targets:
+        if target.oracle:
+            return target
+    raise UsageError("no target is the oracle; add `oracle = true` to the one that runs the source project")
 
 
 def _ask(workspace: Workspace, target: TargetConfig, job: Job) -> Observation:
-    for argv in target.build:
-        broken = build.run(argv, workspace.folder, target.environment)
-        if broken is not None:
-            raise UsageError(f"target {target.name!r}: {broken}\n" + "\n".join(broken.lines))
-    stop = runner.Stop()
-    events = list(runner.run(iter([(job,)]), make_target(workspace, target), 1, stop))
-    stop.close()
-    for event in events:
-        if isinstance(event, runner.Seen):
-            return event.observed.observation
-        if isinstance(event, runner.Down):
-            raise UsageError(f"target {target.name!r}: {event.why}\n{event.stderr}")
-    raise UsageError(f"target {target.name!r} was not asked")
+    """Ask, and print what came out."""
+    seen: Observation | None = None
+    stderr = muttered = ""
+    with interruptible() as stop:
+        for event in ask(workspace, target, [job], stop):
+            match event:
+                case runner.Seen(_, observed):
+                    seen = observed.observation
+                    stderr = observed.stderr if observed.alone else ""
+                case runner.Muttered(said):
+                    muttered = said
+    if seen is None:
+        raise KeyboardInterrupt
+    for line in _lines(target.name, seen):
+        click.echo(line)
+    if (stderr or muttered).strip():
+        click.echo(f"--- {target.name}: stderr")
+        click.echo("\n".join(printable_lines(stderr or muttered)))
+    return seen
 
 
-def _said(observation: Observation) -> str:
+def _lines(who: str, observation: Observation) -> Iterator[str]:
     match observation:
-        case Outputs(named) if list(named) == ["output"] and isinstance(named["output"], str):
-            return f"output\n{named['output']}"
-        case ErrorReply():
-            return f"error {describe(observation)}" + (f"\n{observation.text}" if observation.text else "")
+        case Outputs(named):
+            for name, output in named.items():
+                yield f"--- {who}: {name}"
+                yield from printable_lines(_text(output))
+        case ErrorReply(fields, frames):
+            yield f"--- {who}: error"
+            alone = not fields.keys() - {"kind", "message", "text"}
+            yield from (f"{key:10} {printable(str(value))}" for key, value in fields.items() if key != "text" or alone)
+            yield from (f"  in {frame}" for frame in frames)
         case _:
-            return dumps(saying(observation))
+            outcome = judge(plan(Case("", "", "", (), Place("")), (), None, str, b""), observation)
+            yield f"--- {who}: {outcome.word}{'' if isinstance(outcome, Passed) else f': {printable(outcome.why)}'}"
 
 
-def _alike(one: Observation, other: Observation, suite: Suite) -> bool:
-    match one, other:
-        case Outputs(mine), Outputs(theirs):
-            texts = mine.get("output"), theirs.get("output")
-            if isinstance(texts[0], str) and texts[1] is not None:
-                return same(texts[0], texts[1], suite.reader.canonical)
-            return mine == theirs
-        case ErrorReply(mine_), ErrorReply(theirs_):
-            return mine_.get("kind") == theirs_.get("kind")
+def _text(output: Output) -> str:
+    match output:
+        case str():
+            return output
+        case Structured(value):
+            return json.dumps(value, ensure_ascii=False, indent=2)
+        case bytes():
+            return dumps(content_out(output))
+        case int():
+            return str(output)
+
+
+def _compare(suite: Suite, case: Case, wanted: Observation, got: Observation, who: str) -> int:
+    """Judge as a run would if the oracle's words were the reference; where they can not be one, compare the replies."""
+    references = _references(wanted)
+    if not references:
+        click.echo(f"{who}: " + ("the same reply" if got == wanted else "not the same reply"))
+        return int(got != wanted)
+    judged = plan(replace(case, references=references), suite.rules, None, suite.reader.canonical, b"")
+    rules = ", ".join(dict.fromkeys(check.rule.label for check in judged.checks))
+    try:
+        outcome = judge(judged, got)
+    except ReferenceFault as problem:
+        raise UsageError(f"{rules} can not judge what the oracle says: {problem}") from problem
+    how = f"passed ({outcome.achieved})" if isinstance(outcome, Passed) else f"{outcome.word}: {printable(outcome.why)}"
+    click.echo(f"{who}: {how}, as {rules} judges")
+    return int(not isinstance(outcome, Passed))
+
+
+def _references(said: Observation) -> tuple[Reference, ...]:
+    """Make references of what the oracle said, as `harness record` would; none where it is no text."""
+    match said:
+        case Outputs(named):
+            contents = {name: str(one) if isinstance(one, int) else one for name, one in named.items()}
+            return tuple(
+                Reference(name, (one,), Place("(oracle)"))
+                for name, one in contents.items()
+                if not isinstance(one, Structured)
+            )
+        case ErrorReply() if said.text is not None:
+            return (Reference("output", (said.text,), Place("(oracle)")),)
         case _:
-            return one == other
+            return ()

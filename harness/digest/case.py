@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.digest.diff import hunks, printable_lines
+from harness.digest.diff import hunks, printable, printable_lines, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.records import StoredResult, StoredRun
 
 _LINES = 60
+_WIDTH = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Page:
     result: StoredResult | None
     stale: bool
     """Whether input, references or rules have changed since that run."""
+    excuse: str = ""
+    """Its entry in the skip list now."""
 
 
 def render(page: Page, *, full: bool) -> str:
@@ -53,8 +56,10 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
         for reference in detail["references"]:
             equal = " (the port's output equals it)" if result is not None and result.outcome == "passed" else ""
             yield from _block(f"{reference['name']} wanted{equal}", _text(reference["contents"][0]), most)
+    elif "error" in reply:
+        yield from _error(detail, reply["error"], most)
     else:
-        yield from _compared(detail, reply, most)
+        yield from _compared(detail, reply, most, alike=result is not None and result.outcome != "no_error")
     if result is not None and result.stderr:
         yield from _block("stderr, its own: the case ran alone", result.stderr, most)
     if result is not None and result.standing != "passed":
@@ -64,7 +69,7 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
 def _standing(page: Page) -> str:
     result, run = page.result, page.run
     if result is None or run is None:
-        return f"{page.id}  has not run yet; harness check {page.id}"
+        return f"{page.id}  has not run" + (f"  [{page.excuse}]" if page.excuse else f" yet; harness check {page.id}")
     words = f"{page.id}  {result.outcome}" + (f" ({result.achieved})" if result.achieved else "")
     words += f": {' '.join(printable_lines(result.why))}" if result.why else ""
     words += f"  [{result.standing}: {result.reason}]" if result.reason else ""
@@ -72,27 +77,39 @@ def _standing(page: Page) -> str:
     return f"{words}  ({run.target} run {run.id}{took})"
 
 
-def _compared(detail: Mapping[str, Json], reply: Mapping[str, Json], most: int | None) -> Iterator[str]:
-    """Put want and got side by side: a diff where both are texts, else one after the other."""
+def _compared(detail: Mapping[str, Json], reply: Mapping[str, Json], most: int | None, *, alike: bool) -> Iterator[str]:
+    """Put want and got side by side: a diff where both are outputs, else one after the other."""
     outputs: Mapping[str, Json] = reply.get("outputs", {"output": reply["output"]} if "output" in reply else {})
-    error: Mapping[str, Json] = reply.get("error", {})
     for reference in detail["references"]:
         name, want = reference["name"], _text(reference["contents"][0])
-        got = outputs.get(name, error.get("text"))
-        if got is not None and not isinstance(got, int):
+        got = outputs.get(name)
+        if got is None or isinstance(got, int) or not alike:
+            yield from _block(f"{name} wanted", want, most)
+            if got is not None:
+                yield from _block(f"{name} got", str(got) if isinstance(got, int) else _text(got), most)
+        else:
             others = len(reference["contents"]) - 1
             more = f", the first of {others + 1} allowed" if others else ""
             yield from _diff(f"{name}: -want +got{more}", want, _text(got), most)
+    if not outputs:
+        text = json.dumps(reply, ensure_ascii=False)
+        yield f"--- got: {text if most is None else shorten(text, _WIDTH)}"
+
+
+def _error(detail: Mapping[str, Json], error: Mapping[str, Json], most: int | None) -> Iterator[str]:
+    """Put the fields first, which were compared. Two error texts differ in most lines: their diff is for `--full`."""
+    fields = {key: str(value) for key, value in error.items() if key not in {"text", "frames"}}
+    yield "--- error got"
+    yield from (f"{key:10} {printable(value)}" for key, value in fields.items())
+    yield from (f"  in {frame}" for frame in error.get("frames", []))
+    if most is not None and "text" in error and not fields.keys() - {"kind", "message"}:
+        yield from _block("error text got", error["text"], most)
+    for reference in detail["references"]:
+        want = _text(reference["contents"][0])
+        if most is None and "text" in error:
+            yield from _diff(f"{reference['name']}: -want +got", want, error["text"], most)
         else:
-            yield from _block(f"{name} wanted", want, most)
-            if got is not None:
-                yield f"--- {name} got: {got}"
-    if error:
-        fields = {key: value for key, value in error.items() if key not in ("text", "frames")}
-        yield f"--- error got: {json.dumps(fields, ensure_ascii=False)}"
-        yield from (f"  in {frame}" for frame in error.get("frames", []))
-    elif not outputs:
-        yield f"--- got: {json.dumps(reply, ensure_ascii=False)[:2000]}"
+            yield from _block(f"{reference['name']} wanted", want, most)
 
 
 def _diff(title: str, want: str, got: str, most: int | None) -> Iterator[str]:

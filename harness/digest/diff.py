@@ -6,9 +6,7 @@ import re
 
 from rapidfuzz.distance import Levenshtein
 
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def first_difference(want: str, got: str) -> tuple[int, str, str]:
@@ -27,9 +25,9 @@ def first_difference(want: str, got: str) -> tuple[int, str, str]:
 
 
 def printable(text: str) -> str:
-    """Make a port's text safe to print in one line: no control characters, no escape sequences, no line breaks."""
+    """Make a port's text safe to print in one line: what would control the terminal is seen instead."""
     return (
-        _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}" if len(found[0]) == 1 else "", text)
+        _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}" if found[0] < "\x80" else f"\\u{ord(found[0]):04x}", text)
         .replace("\n", "\\n")
         .replace("\t", "\\t")
     )
@@ -58,7 +56,7 @@ def hunks(want: str, got: str, context: int) -> list[str]:
     starts = [op.src_start + before for op in changes]
     lines: list[str] = []
     shown = -1
-    for op, start, following in zip(changes, starts, [*starts[1:], len(wanted)], strict=True):
+    for op, start, following in zip(changes, starts, [*starts, len(wanted)][1:], strict=True):
         end = op.src_end + before
         first = max(shown, start - context, 0)
         if first > shown:
@@ -67,6 +65,9 @@ def hunks(want: str, got: str, context: int) -> list[str]:
         lines += [f" {_show(line, visible=False)}" for line in wanted[first:start]]
         lines += _changed(wanted[start:end], found[op.dest_start + before : op.dest_end + before])
         lines += [f" {_show(line, visible=False)}" for line in wanted[end:shown]]
+    if want.endswith("\n") != got.endswith("\n"):
+        who = "got" if want.endswith("\n") else "wanted"
+        lines.append(f"\\ no newline at the end of what is {who}")
     return lines
 
 

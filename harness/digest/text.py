@@ -54,7 +54,7 @@ def headline(run: StoredRun, delta: Delta) -> str:
     how = (
         f" ({', '.join(f'{count} {name}' for name, count in strengths.items())})" if set(strengths) - {"exact"} else ""
     )
-    if run.whole or not run.selection:
+    if run.selection.removesuffix("--no-skips") == "":
         words.append(f"{passed}/{scope} pass{how}")
     else:
         words.append(
@@ -109,10 +109,8 @@ def _target(run: StoredRun) -> Iterator[str]:
     summary = run.summary
     if summary["target_down"]:
         yield f"target {run.target}: {_short(summary['target_down'])}"
-    for broken in summary["checks_failed"]:
-        yield f"check failed: {_short(broken)}"
     for line in summary["said"]:
-        yield f"  {shorten(printable(line), 200)}"
+        yield shorten(printable(line), 200)
 
 
 def _group(stage: str, group: str, members: Sequence[StoredResult]) -> Iterator[str]:

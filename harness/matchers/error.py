@@ -1,12 +1,13 @@
 """`error`: the case must fail, and with the right error.
 
-The reference is text; a pattern with named groups takes the fields out of it, and each is compared with the field of the
-same name in the worker's error reply. An error whose whole `text` equals the reference is exact.
+The reference is text. A pattern with named groups takes the fields out of it, and each is compared with the field of
+the same name in the worker's error reply. An error whose whole `text` equals the reference is exact.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Literal
 
 from rapidfuzz.fuzz import ratio
@@ -23,7 +24,7 @@ OPTIONS: Mapping[str, Json] = {
         "type": "object",
         "additionalProperties": {
             "anyOf": [
-                {"enum": ["exact", "ignored"]},
+                {"type": "string", "enum": ["exact", "ignored"]},
                 {
                     "type": "object",
                     "properties": {
@@ -45,6 +46,8 @@ REQUIRED = ("pattern", "fields")
 
 _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
+_PLACES = 6
+"""Likeness is a fraction in binary: 0.1 must reach a threshold of 0.1, however it was computed."""
 
 
 class Error:
@@ -61,25 +64,22 @@ class Error:
 
     def match(self, reference: Content, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:
         """Compare field by field; a field that the reference leaves out is not compared."""
-        if not isinstance(reference, str) or not isinstance(got, ErrorReply):
+        if not isinstance(reference, str):
+            raise ReferenceFault("is not text, and `pattern` reads text; restore it, or narrow the rule")
+        if not isinstance(got, ErrorReply):
             return Mismatch("an error is due")
         found = self._pattern.search(reference)
         if found is None:
-            raise ReferenceFault(
-                "the rule's `pattern` finds nothing in this reference; widen it, or narrow the rule's `reference`"
-            )
-        whole = got.text is not None and same(reference, got.text, canonical)
-        wrong: list[str] = []
-        for name, spec in self._fields.items():
-            want, have = found[name], got.fields.get(name)
-            # The whole text says it all; but fields that are told beside it must not say otherwise.
-            if want is None or spec == "ignored" or (whole and have is None):
-                continue
-            why = _differs(name, want, have, {} if spec == "exact" else spec)
-            wrong += [why] if why else []
-        if wrong:
-            return Mismatch("wrong error: " + ", ".join(wrong))
-        return Match(Strength.EXACT if whole else self.allowed)
+            raise ReferenceFault("`pattern` finds nothing in this reference; widen it, or narrow the rule")
+        if got.text is not None and same(reference, got.text, canonical):
+            return Match(Strength.EXACT)
+        wrong = [
+            why
+            for name, spec in self._fields.items()
+            if found[name] is not None and spec != "ignored"
+            if (why := _differs(name, found[name], got.fields.get(name), {} if spec == "exact" else spec))
+        ]
+        return Mismatch("wrong error: " + ", ".join(wrong)) if wrong else Match(self.allowed)
 
 
 def make(options: Mapping[str, Json]) -> Error:
@@ -100,17 +100,20 @@ def _differs(name: str, want: str, got: str | float | None, spec: Mapping[str, J
         want = _ESCAPE.sub(_unescape, want)
     if got is None:
         return f"no {name} (want {want!r})"
-    have = str(got)
+    have = str(got).lower() if isinstance(got, bool) else str(got)
     if have == want or have in spec.get("map", {}).get(want, ()):
         return None
-    if "similar" in spec:
-        likeness = ratio(want, have) / 100
-        if likeness >= spec["similar"]:
-            return None
-        return f"{name} {have!r} (want {want!r}; similar {likeness:.2f} < {spec['similar']})"
-    return f"{name} {have!r} (want {want!r})"
+    if "similar" not in spec:
+        return f"{name} {have!r} (want {want!r})"
+    likeness = round(ratio(want, have) / 100, _PLACES)
+    if likeness >= spec["similar"]:
+        return None
+    return f"{name} {have!r} (want {want!r}; similar {likeness:.2f} < {spec['similar']})"
 
 
 def _unescape(escape: re.Match[str]) -> str:
-    code = escape[1] or escape[2] or escape[3]
-    return chr(int(code, 16)) if code else _LETTERS.get(escape[4], escape[4])
+    digits = escape[1] or escape[2] or escape[3]
+    if not digits:
+        return _LETTERS.get(escape[4], escape[4])
+    code = int(digits, 16)
+    return chr(code) if code <= sys.maxunicode else escape[0]

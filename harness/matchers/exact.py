@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from harness.judge import same
+from harness.judge import differs, same
 from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, Strength
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Exact:
 
     def match(self, reference: Content, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:
         """Compare."""
-        return Match(Strength.EXACT) if same(reference, got, canonical) else Mismatch("output differs")
+        return Match(Strength.EXACT) if same(reference, got, canonical) else differs(got)
 
 
 def make(options: Mapping[str, Json]) -> Exact:  # noqa: ARG001 - every matcher is made from its options

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from harness.judge import same
+from harness.judge import differs, same
 from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, Strength
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-_NAMED: dict[str, tuple[str, str]] = {
-    "trailing-newlines": (r"\n+\Z", ""),
-    "trailing-whitespace": (r"[^\S\n]+(?=\n|\Z)", ""),
-    "crlf": (r"\r\n", "\n"),
-    "ansi": (r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", ""),
-    "addresses": (r"\b0x[0-9a-fA-F]{6,16}\b", "<address>"),
-    "temporary-paths": (r"(?:/private)?/(?:tmp|var/folders)/[^\s\"':,;)]+", "<tmp>"),
+    Normalize: TypeAlias = Callable[[str], str]
+
+# Each run of blanks is tried once, at its beginning: else a line of 100,000 blanks takes minutes.
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+(?=\r?\n|\Z)")
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-Za-z])")
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+_TEMPORARY = re.compile(r"(?<![\w.~-])(?:/private)?/(?:tmp|var/folders/[^/\s]+/[^/\s]+/T)/[\w.+~-]+")
+
+_NAMED: dict[str, Normalize] = {
+    "trailing-newlines": lambda text: text.rstrip("\n"),
+    "trailing-whitespace": partial(_TRAILING.sub, ""),
+    "crlf": lambda text: text.replace("\r\n", "\n"),
+    "ansi": partial(_ANSI.sub, ""),
+    "addresses": partial(_ADDRESS.sub, "<address>"),
+    "temporary-paths": partial(_TEMPORARY.sub, "<tmp>"),
 }
 
 OPTIONS: Mapping[str, Json] = {
@@ -26,7 +35,7 @@ OPTIONS: Mapping[str, Json] = {
         "minItems": 1,
         "items": {
             "anyOf": [
-                {"enum": sorted(_NAMED)},
+                {"type": "string", "enum": list(_NAMED)},
                 {
                     "type": "object",
                     "properties": {
@@ -50,33 +59,40 @@ class Text:
     allowed = Strength.NORMALIZED
     wants: Literal["output", "error"] = "output"
 
-    def __init__(self, steps: tuple[tuple[str, re.Pattern[str], str], ...]) -> None:
+    def __init__(self, steps: Mapping[str, Normalize]) -> None:
         self._steps = steps
-        self.loosenings = tuple(name for name, _, _ in steps)
+        self.loosenings = tuple(steps)
 
     def match(self, reference: Content, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:
         """Compare as they are first: a pass that needed no loosening is exact."""
         if same(reference, got, canonical):
             return Match(Strength.EXACT)
         if not isinstance(reference, str) or not isinstance(got, str):
-            return Mismatch("output differs")
+            return differs(got)
         used: list[str] = []
-        for name, pattern, replacement in self._steps:
-            want, have = pattern.sub(replacement, reference), pattern.sub(replacement, got)
+        for name, normalize in self._steps.items():
+            want, have = normalize(reference), normalize(got)
             if (want, have) != (reference, got):
                 used.append(name)
             reference, got = want, have
-        if same(reference, got, canonical):
-            return Match(Strength.NORMALIZED, tuple(used))
-        return Mismatch("output differs")
+        return Match(Strength.NORMALIZED, tuple(used)) if same(reference, got, canonical) else differs(got)
 
 
 def make(options: Mapping[str, Json]) -> Text:
-    """Compile the normalisations; raises re.error for a pattern that the schema let through."""
-    steps: list[tuple[str, re.Pattern[str], str]] = []
+    """Compile the normalisations; raises ValueError for a name that is used twice, or a replacement that is none."""
+    steps: dict[str, Normalize] = {}
     for entry in options["normalize"]:
-        if isinstance(entry, str):
-            steps.append((entry, re.compile(_NAMED[entry][0]), _NAMED[entry][1]))
-        else:
-            steps.append((entry["name"], re.compile(entry["replace"], re.MULTILINE), entry.get("with", "")))
-    return Text(tuple(steps))
+        name = entry if isinstance(entry, str) else entry["name"]
+        if name in steps:
+            raise ValueError(f"two normalisations are named {name!r}; rename or remove one")
+        steps[name] = _NAMED[entry] if isinstance(entry, str) else _replacing(entry)
+    return Text(steps)
+
+
+def _replacing(entry: Mapping[str, str]) -> Normalize:
+    pattern, replacement = re.compile(entry["replace"], re.MULTILINE), entry.get("with", "")
+    try:
+        pattern.sub(replacement, "")  # reads the replacement's group references, whether the pattern fits or not
+    except (re.error, IndexError) as problem:
+        raise ValueError(f"`with` = {replacement!r} can not be read ({problem}); correct it") from problem
+    return partial(pattern.sub, replacement)

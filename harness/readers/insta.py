@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 
 OPTIONS: Mapping[str, Json] = {
     "inputs": {"type": "string", "minLength": 1},
-    "snapshots": {"type": "string", "pattern": r"\{name\}"},
+    "snapshots": {
+        "type": "string",
+        "pattern": r"^[^*?\[\]{}]*\{name\}[^*?\[\]{}]*$",
+        "description": "a path with one {name} in it, and no wildcard",
+    },
     "header": {
         "type": "object",
         "properties": {
-            "format": {"enum": ["json", "yaml"]},
+            "format": {"type": "string", "enum": ["json", "yaml"]},
             "separator": {"type": "string", "minLength": 1},
             "settings": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]},
         },
@@ -43,14 +47,23 @@ OPTIONS: Mapping[str, Json] = {
 REQUIRED = ("snapshots",)
 
 # What Rust's `trim_end` removes (Unicode White_Space); Python's `rstrip()` would take four control characters more.
-_WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)??---[ \t]*(?:\n|\Z)", re.DOTALL)
+_WHITE_SPACE = (
+    "\t\n\x0b\x0c\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+)
+_DASHES = re.compile(r"^---[ \t]*(?:\n|\Z)", re.MULTILINE)
 _OLD_HEADER = re.compile(r"(?:(?:Created|Creator|Expression|Source): [^\n]*\n)+\n")
+_DEEPEST = 100
+"""YAML may nest so far: building what lies deeper ends the whole process, in C, without a word."""
 
 
 def canonical(text: str) -> str:
-    """Insta's comparison, with its legacy form: ends trimmed, CRLF is LF, leading newlines and one `---` line dropped."""
-    return text.lstrip("\r\n").rstrip(_WHITE_SPACE).replace("\r\n", "\n").removeprefix("---\n")
+    """Insta's comparison, with its legacy form: as `_normal`, leading newlines and one `---` line dropped."""
+    return _normal(text).lstrip("\r\n").removeprefix("---\n")
+
+
+def _normal(text: str) -> str:
+    """What insta writes: white space at the end dropped, CRLF is LF."""
+    return text.rstrip(_WHITE_SPACE).replace("\r\n", "\n")
 
 
 def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]:
@@ -68,9 +81,11 @@ def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]
         seen.add(snapshot)
         reference = _reference(snapshot, case.place.path)
         yield reference if isinstance(reference, Fault) else replace(case, references=(reference,))
-    for _, path in _all_snapshots(root, options["snapshots"]):
-        if path not in seen:
-            yield Notice("this snapshot has no input and is not compared", Place(path))
+    for found in _all_snapshots(root, options["snapshots"]):
+        if isinstance(found, Fault):
+            yield found
+        elif found[1] not in seen:
+            yield Notice("this snapshot has no input and is not compared", Place(found[1]))
 
 
 def inputs(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Case | Misfit | Fault]:
@@ -96,10 +111,10 @@ def inputs(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Case
 
 def write(root: Path, options: Mapping[str, Json], case: Case, text: str) -> tuple[str, str]:
     """Say what file a recorded reference belongs into, and what must stand in it."""
-    metadata = {"info": dict(case.params)} if case.params else {}
+    metadata: dict[str, Json] = {"info": dict(case.params)} if case.params else {}
     metadata["input_file"] = os.path.relpath(case.place.path, root)
     front = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False, width=sys.maxsize)
-    return _snapshot(root, options, case), f"---\n{front}---\n{canonical(text)}\n"
+    return _snapshot(root, options, case), f"---\n{front}---\n{_normal(text)}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,77 +134,81 @@ def _snapshot(root: Path, options: Mapping[str, Json], case: Case) -> str:
 
 def _references_only(suite: str, root: Path, snapshots: str) -> Iterator[Found]:
     empty = True
-    for name, path in _all_snapshots(root, snapshots):
+    for found in _all_snapshots(root, snapshots):
         empty = False
+        if isinstance(found, Fault):
+            yield found
+            continue
+        name, path = found
         reference = _reference(path, path)
-        yield (
-            reference
-            if isinstance(reference, Fault)
-            else Case(suite, unicodedata.normalize("NFC", name), None, (reference,), Place(path))
-        )
+        if isinstance(reference, Fault):
+            yield reference
+        else:
+            yield Case(suite, unicodedata.normalize("NFC", name), None, (reference,), Place(path))
     if empty:
         yield nothing_fits("snapshots", snapshots, root)
 
 
-def _all_snapshots(root: Path, snapshots: str) -> Iterator[tuple[str, str]]:
+def _all_snapshots(root: Path, snapshots: str) -> Iterator[tuple[str, str] | Fault]:
     """List (name, path) of every file that the pattern could mean."""
     glob = snapshots.replace("{name}", "*")
     base = fixed_folder(glob)
     before, _, after = snapshots[len(base) + 1 if base else 0 :].partition("{name}")
     for found in find(root, glob):
-        if not isinstance(found, Fault):
-            yield found[0][len(before) : len(found[0]) - len(after)], found[1]
+        yield found if isinstance(found, Fault) else (found[0][len(before) : len(found[0]) - len(after)], found[1])
 
 
 def _reference(path: str, input_path: str) -> Reference | Fault:
-    if not os.path.exists(path):
-        return Fault(Place(input_path), f"has no snapshot: {path} is missing; record it, or narrow `inputs`")
     text = read_file(path)
     if isinstance(text, Fault):
-        return text
+        if os.path.lexists(path):
+            return text
+        return Fault(Place(input_path), f"has no snapshot: {Place(path)} is missing; record it, or narrow `inputs`")
     if isinstance(text, bytes):
-        return Fault(
-            Place(path, _line_of_bad_byte(text)), "a snapshot must be UTF-8 text; restore it from the source project"
-        )
+        says = "a snapshot must be UTF-8 text; restore it from the source project"
+        return Fault(Place(path, _line_of_bad_byte(text)), says)
     text = text.replace("\r\n", "\n")
-    if not text.startswith("---\n"):
-        body = _OLD_HEADER.sub("", text, count=1) if _OLD_HEADER.match(text) else text
-        return Reference("output", (body,), Place(path, text[: len(text) - len(body)].count("\n") + 1))
-    front = _FRONT_MATTER.match(text)
-    if front is None:
+    opening = _DASHES.match(text)
+    if opening is None:
+        header = _OLD_HEADER.match(text)
+        start = header.end() if header else 0
+        return Reference("output", (text[start:],), Place(path, text.count("\n", 0, start) + 1))
+    closing = _DASHES.search(text, opening.end())
+    if closing is None:
         return Fault(Place(path, 1), "the front matter is not closed by a `---` line; restore the snapshot")
-    metadata = _metadata(path, front[1] or "")
+    metadata = _metadata(path, text[opening.end() : closing.start()])
     if isinstance(metadata, Fault):
         return metadata
     if metadata.get("snapshot_kind") == "binary":
-        return _binary(path, metadata)
-    return Reference("output", (text[front.end() :],), Place(path, front[0].count("\n") + 1))
+        return _binary(path, metadata.get("extension"))
+    return Reference("output", (text[closing.end() :],), Place(path, text.count("\n", 0, closing.end()) + 1))
 
 
-def _metadata(path: str, text: str) -> Mapping[str, Json] | Fault:
+def _metadata(path: str, text: str) -> Mapping[str, str | None] | Fault:
+    """Read the scalars of the outermost mapping; from events, since the rest is wanted by nobody and may be a bomb."""
+    turns: list[str | None] = []
+    depth = 0
     try:
-        metadata = yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as problem:
-        line = problem.problem_mark.line + 2 if problem.problem_mark else 1
-        return Fault(Place(path, line), f"the front matter is not YAML ({problem.problem}); restore the snapshot")
-    except (yaml.YAMLError, RecursionError) as problem:
-        return Fault(Place(path, 1), f"the front matter is not YAML ({problem}); restore the snapshot")
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, dict):
-        return Fault(Place(path, 2), "the front matter is not a YAML mapping; restore the snapshot")
-    return metadata
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if depth == 0 and isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent):
+                return Fault(Place(path, 2), "the front matter is not a YAML mapping; restore the snapshot")
+            if depth == 1 and isinstance(event, yaml.NodeEvent):
+                turns.append(event.value if isinstance(event, yaml.ScalarEvent) else None)
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+    except yaml.YAMLError as problem:
+        return _not_yaml("the front matter", path, problem, 2)
+    return {key: value for key, value in zip(turns[::2], turns[1::2], strict=True) if key is not None}
 
 
-def _binary(path: str, metadata: Mapping[str, Json]) -> Reference | Fault:
-    beside = f"{path}.{metadata.get('extension', '')}"
-    try:
-        with open(beside, "rb") as file:
-            return Reference("output", (file.read(),), Place(beside))
-    except OSError as problem:
-        return Fault(
-            Place(path), f"is a binary snapshot, but {beside} can not be read ({problem.strerror}); restore it"
-        )
+def _binary(path: str, extension: str | None) -> Reference | Fault:
+    if not extension or "/" in extension:
+        return Fault(Place(path, 1), "is a binary snapshot without an `extension`; restore it from the source project")
+    content = read_file(f"{path}.{extension}")
+    if isinstance(content, Fault):
+        return Fault(Place(path, 1), f"is a binary snapshot, and {content.place} {content.says}")
+    return Reference(
+        "output", (content if isinstance(content, bytes) else content.encode(),), Place(f"{path}.{extension}")
+    )
 
 
 def _split(path: str, content: Content, header: Mapping[str, Json]) -> _Input | Fault:
@@ -208,23 +227,44 @@ def _split(path: str, content: Content, header: Mapping[str, Json]) -> _Input | 
         return found
     params, settings = _part(found, header.get("settings"))
     if not isinstance(settings, dict):
-        return Fault(Place(path, 1), f"{header['settings']!r} in the header must be an object")
+        return Fault(Place(path, 1), f"{header['settings']!r} in the header must be an object; correct it")
     return _Input(content[cut.end() :], params, settings, content[: cut.end()].count("\n") + 1)
 
 
 def _load(path: str, text: str, form: str) -> dict[str, Json] | Fault:
     try:
-        found = json.loads(text) if form == "json" else yaml.load(text, Loader=yaml.CSafeLoader) or {}
+        found = json.loads(text) if form == "json" else _load_yaml(text)
     except json.JSONDecodeError as problem:
         return Fault(Place(path, problem.lineno), f"the header is not JSON ({problem.msg}); correct it")
-    except yaml.MarkedYAMLError as problem:
-        line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-        return Fault(Place(path, line), f"the header is not YAML ({problem.problem}); correct it")
+    except yaml.YAMLError as problem:
+        return _not_yaml("the header", path, problem, 1)
     except RecursionError:
         return Fault(Place(path, 1), "the header is nested too deeply to be read; make it flatter")
+    except (ValueError, TypeError) as problem:  # a number of 5,000 digits; a YAML date that is none, or any at all
+        return Fault(Place(path, 1), f"the header holds what JSON can not ({problem}); write it out or quote it")
     if not isinstance(found, dict):
-        return Fault(Place(path, 1), "the header must be an object")
+        return Fault(Place(path, 1), "the header must be an object; correct it")
     return found
+
+
+def _load_yaml(text: str) -> Json:
+    """Read what JSON could say as well. Raises RecursionError, ValueError or TypeError for the rest."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RecursionError
+        if isinstance(event, yaml.AliasEvent):  # a few of these in one another can be a billion values
+            raise TypeError(f"the alias *{event.anchor}")
+    found = yaml.load(text, Loader=yaml.CSafeLoader)
+    return {} if found is None else json.loads(json.dumps(found))
+
+
+def _not_yaml(what: str, path: str, problem: yaml.YAMLError, first: int) -> Fault:
+    """Say what is wrong, and in which line; the YAML begins in the file's line `first`."""
+    mark = problem.problem_mark if isinstance(problem, yaml.MarkedYAMLError) else None
+    said = problem.problem if isinstance(problem, yaml.MarkedYAMLError) else str(problem).partition("\n")[0]
+    return Fault(Place(path, first + (mark.line if mark else 0)), f"{what} is not YAML ({said}); correct it")
 
 
 def _part(found: dict[str, Json], settings: str | list[str] | None) -> tuple[dict[str, Json], Json]:

@@ -10,12 +10,17 @@ from harness.errors import Fault, Place
 from harness.files import find, nothing_fits, shared
 from harness.files import read as read_file
 from harness.model import Case, Found, Json, Misfit, Notice, Reference
+from harness.patterns import fixed_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_OUTPUT = {"type": "string", "pattern": r"\{(name|stem)\}"}
+_OUTPUT = {
+    "type": "string",
+    "pattern": r"^[^*?\[\]{}]*\{(name|stem)\}[^*?\[\]{}]*$",
+    "description": "a path with one {name} or {stem} in it, and no wildcard",
+}
 OPTIONS: Mapping[str, Json] = {
     "inputs": {"type": "string", "minLength": 1},
     "outputs": {"anyOf": [_OUTPUT, {"type": "object", "minProperties": 1, "additionalProperties": _OUTPUT}]},
@@ -32,12 +37,17 @@ def canonical(text: str) -> str:
 def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]:
     """Yield a case for each input that `inputs` finds; each pattern of `outputs` names one reference."""
     yield from shared(root, options.get("shared", ()))
-    patterns: Mapping[str, str] = (
-        options["outputs"] if isinstance(options["outputs"], dict) else {"output": options["outputs"]}
-    )
-    seen: set[str] = set()
+    glob, outputs = options["inputs"], options["outputs"]
+    patterns: Mapping[str, str] = outputs if isinstance(outputs, dict) else {"output": outputs}
+    unclaimed: set[str] = set()
+    for pattern in patterns.values():
+        for found in _outputs(root, glob, pattern):
+            if isinstance(found, Fault):
+                yield found
+            else:
+                unclaimed.add(found[1])
     empty = True
-    for found in find(root, options["inputs"]):
+    for found in find(root, glob):
         empty = False
         if isinstance(found, Fault):
             yield found
@@ -45,13 +55,14 @@ def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]
         name, path = found
         paths = {output: os.path.join(root, _fill(pattern, name)) for output, pattern in patterns.items()}
         if path in paths.values():
-            yield Misfit("outputs", f"inputs and outputs both name {path}; make one of the patterns narrower")
-            continue
-        seen.update((path, *paths.values()))
+            yield Misfit("outputs", f"inputs and outputs both name {Place(path)}; make one of the patterns narrower")
+            return
+        unclaimed.difference_update((path, *paths.values()))
         yield from _case(suite, name, path, paths)
     if empty:
-        yield nothing_fits("inputs", options["inputs"], root)
-    yield from _unreferenced(root, patterns, seen)
+        yield nothing_fits("inputs", glob, root)
+    for path in sorted(unclaimed):
+        yield Notice("this reference has no input and is not compared", Place(path))
 
 
 def _fill(pattern: str, name: str) -> str:
@@ -63,21 +74,21 @@ def _case(suite: str, name: str, path: str, paths: Mapping[str, str]) -> Iterato
     faults = [content] if isinstance(content, Fault) else []
     references: list[Reference] = []
     for output, beside in paths.items():
-        if not os.path.exists(beside):
-            faults.append(Fault(Place(path), f"has no reference: {beside} is missing; record it, or narrow `inputs`"))
-            continue
         reference = read_file(beside)
-        if isinstance(reference, Fault):
+        if not isinstance(reference, Fault):
+            references.append(Reference(output, (reference,), Place(beside, 1)))
+        elif os.path.lexists(beside):
             faults.append(reference)
         else:
-            references.append(Reference(output, (reference,), Place(beside, 1)))
+            says = f"has no reference: {Place(beside)} is missing; record it, or narrow `inputs`"
+            faults.append(Fault(Place(path), says))
     if not faults and not isinstance(content, Fault):
         yield Case(suite, unicodedata.normalize("NFC", name), content, tuple(references), Place(path, 1))
     yield from faults
 
 
-def _unreferenced(root: Path, patterns: Mapping[str, str], seen: set[str]) -> Iterator[Notice]:
-    for pattern in patterns.values():
-        for found in find(root, pattern.replace("{name}", "**/*").replace("{stem}", "**/*")):
-            if not isinstance(found, Fault) and found[1] not in seen:
-                yield Notice("this reference has no input and is not compared", Place(found[1]))
+def _outputs(root: Path, inputs: str, pattern: str) -> Iterator[tuple[str, str] | Fault]:
+    """Find whatever a pattern of `outputs` could name: as deep as the inputs lie, since the root may hold anything."""
+    inner = inputs[len(fixed_folder(inputs)) :].lstrip("/")
+    anything = "**/*" if "/" in inner or "**" in inner else "*"
+    return find(root, pattern.replace("{name}", anything).replace("{stem}", anything))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from harness.events import Event, Finished
+from harness.events import Building, Event, Finished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,17 +22,32 @@ def silent() -> Iterator[Callable[[Event], None]]:
 
 
 @contextmanager
-def heartbeat() -> Iterator[Callable[[Event], None]]:
-    """Write a line to stderr twice a minute, so that CI does not take a long run for a hang."""
+def heartbeat(every: float = EVERY_SECONDS) -> Iterator[Callable[[Event], None]]:
+    """Write a line to stderr now and then, so that CI takes neither a long build nor a long run for a hang."""
+    doing = "reading"
     done = 0
-    due = time.monotonic() + EVERY_SECONDS
+    over = threading.Event()
 
     def show(event: Event) -> None:
-        nonlocal done, due
-        done += isinstance(event, Finished)
-        if time.monotonic() >= due:
-            due = time.monotonic() + EVERY_SECONDS
-            sys.stderr.write(f"harness: {done} cases done\n")
+        nonlocal doing, done
+        match event:
+            case Building(argv):
+                doing = f"running `{' '.join(argv)}`"
+            case Finished():
+                done += 1
+                doing = f"{done} cases done"
+            case _:
+                pass
+
+    def beat() -> None:
+        while not over.wait(every):
+            sys.stderr.write(f"harness: {doing}\n")
             sys.stderr.flush()
 
-    yield show
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield show
+    finally:
+        over.set()
+        thread.join()

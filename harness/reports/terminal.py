@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
+from rich.table import Table
 from rich.text import Text
 
 from harness.events import Building, Completed, Event, Finished
@@ -23,27 +24,34 @@ _LINES = {"REGRESSED": "bold red", "gone": "red", "stale": "yellow", "note:": "d
 @contextmanager
 def live() -> Iterator[Callable[[Event], None]]:
     """Show one line with what is going on; it is gone when the run is over, however it ends."""
-    spinner = Spinner("dots", Text("reading"))
-    counts = {"passed": 0, "failed": 0, "other": 0}
+    spinner = Spinner("dots")
+    doing = "reading"
+    counts = {"pass": 0, "fail": 0, "other": 0}
 
     def show(event: Event) -> None:
+        nonlocal doing
         match event:
             case Building(argv):
-                spinner.update(text=Text(" ".join(argv)))
+                doing = " ".join(argv)
             case Ready(name, version):
-                spinner.update(text=Text(f"{name} {version}"))
+                doing = f"{name} {version}"
             case Finished(result, standing):
-                counts[{"passed": "passed", "stale": "passed", "failed": "failed"}.get(standing, "other")] += 1
-                text = Text.assemble(
-                    (f"{counts['passed']} pass", "green"),
-                    (f"  {counts['failed']} fail", "red" if counts["failed"] else "dim"),
-                    (f"  {counts['other']} other  {result.job.case.id}", "dim"),
-                )
-                spinner.update(text=text)
+                counts[{"passed": "pass", "stale": "pass", "failed": "fail"}.get(standing, "other")] += 1
+                doing = result.job.case.id
             case Completed():
                 pass
 
-    with Live(spinner, console=_console(stderr=True), transient=True, refresh_per_second=12):
+    def line() -> Table:
+        """Render when the screen is due, not when something happens: that is ten thousand times a second."""
+        row = Table.grid()
+        row.add_column(width=2)
+        row.add_column(no_wrap=True, overflow="ellipsis")
+        styles = {"pass": "green", "fail": "red" if counts["fail"] else "dim", "other": "dim"}
+        told = [(f"{count} {word}  ", styles[word]) for word, count in counts.items() if any(counts.values())]
+        row.add_row(spinner, Text.assemble(*told, (doing, "dim")))
+        return row
+
+    with Live(get_renderable=line, console=_console(stderr=True), transient=True, refresh_per_second=12):
         yield show
 
 

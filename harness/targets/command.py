@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.files import as_content
 from harness.model import (
     Answered,
+    Content,
     Conversation,
     End,
     ErrorReply,
@@ -42,11 +44,12 @@ OPTIONS: Mapping[str, Json] = {
 REQUIRED = ("command",)
 
 _KEPT = 4096
+_NO_ARGUMENT = re.compile("[\0\ud800-\udfff]")
 _LONGEST_ARGUMENT = 128 * 1024 - 1  # Linux: MAX_ARG_STRLEN
 
 
 class Command:
-    """`{input}`, `{input_file}`, `{name}`, `{params_file}` and `{settings_file}` in the command stand for the case's own."""
+    """A program that knows nothing of the harness: in its words, `{input}` and the like stand for the case's own."""
 
     pipelined = False
 
@@ -56,39 +59,40 @@ class Command:
         self._exits = _Exits(options)
 
     def converse(self, job: Job) -> Conversation:
-        """Lay out the case's files and arguments."""
+        """Lay out the case's files and arguments; what no word names is not laid out."""
         case, words = job.case, " ".join(self._argv)
         for what, given in (("params", case.params), ("settings", case.settings)):
             if given and f"{{{what}_file}}" not in words:
                 raise Unaskable(f"the case has {what}, and the command no {{{what}_file}}")
-        data = case.input if isinstance(case.input, bytes) else (case.input or "").encode("utf-8", "surrogatepass")
-        input_file = f"input/{PurePosixPath(case.name).name}"
-        fill = {
-            "{input_file}": input_file,
-            "{params_file}": "params.json",
-            "{settings_file}": "settings.json",
-            "{name}": case.name,
+        if "{input}" in words and not isinstance(case.input, str):
+            raise Unaskable("this input is no text, and can not be an argument; give the command {input_file}")
+        places = {
+            "{input_file}": (f"input/{PurePosixPath(case.name).name}", _bytes(case.input or "")),
+            "{params_file}": ("params.json", dumps(case.params).encode()),
+            "{settings_file}": ("settings.json", dumps(case.settings).encode()),
         }
-        if "{input}" in words:
-            if not isinstance(case.input, str) or "\0" in case.input or len(data) > _LONGEST_ARGUMENT:
-                raise Unaskable(
-                    "this input can not be an argument (bytes, a NUL, or over 128 KiB); give the command {input_file}"
-                )
-            fill["{input}"] = case.input
-        files = {
-            name: content if isinstance(content, bytes) else content.encode() for name, content in job.shared.items()
-        }
-        files |= {
-            input_file: data,
-            "params.json": dumps(case.params).encode(),
-            "settings.json": dumps(case.settings).encode(),
-        }
+        laid = {word: place for word, place in places.items() if word in words}
+        fill = {"{input}": str(case.input), "{name}": case.name, **{word: name for word, (name, _) in laid.items()}}
         pattern = re.compile("|".join(map(re.escape, fill)))
         launch = Launch(
-            tuple(pattern.sub(lambda found: fill[found[0]], word) for word in self._argv), self._environment, files
+            tuple(_argument(pattern.sub(lambda found: fill[found[0]], word)) for word in self._argv),
+            self._environment,
+            {name: _bytes(content) for name, content in job.shared.items()} | dict(laid.values()),
         )
-        by_argument = "{input}" in words or "{input_file}" in words
-        return _Process(launch, b"" if by_argument else data, self._exits, job.limits.output)
+        elsewhere = "{input}" in words or "{input_file}" in words
+        return _Process(launch, b"" if elsewhere else _bytes(case.input or ""), self._exits, job.limits.output)
+
+
+def _bytes(content: Content) -> bytes:
+    return content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+
+
+def _argument(word: str) -> str:
+    """Let through what can be an argument. Raises Unaskable."""
+    if _NO_ARGUMENT.search(word) or len(_bytes(word)) > _LONGEST_ARGUMENT:
+        why = "a NUL, half a character, or over 128 KiB"
+        raise Unaskable(f"this input can not be an argument ({why}); give the command {{input_file}}")
+    return word
 
 
 def make(options: Mapping[str, Json], folder: Path, environment: Mapping[str, str]) -> Command:
@@ -105,28 +109,55 @@ class _Exits:
         self._bad = frozenset(options.get("error_exits", []))
         self._error = re.compile(options["error"], re.DOTALL) if "error" in options else None
 
-    def read(self, end: End, stdout: bytes) -> Outputs | ErrorReply | None:
+    def read(self, end: End, stdout: Content, limit: int) -> Outputs | ErrorReply | Oversize | None:
         """Outputs, an error, or None where the exit code was not foreseen: then the process died."""
         if end.exit in self._bad:
             found = self._error.search(end.stderr) if self._error else None
             fields = {name: value for name, value in found.groupdict().items() if value is not None} if found else {}
-            return ErrorReply({"kind": f"exit {end.exit}", "text": end.stderr, **fields})
+            last = end.stderr.strip().rpartition("\n")[2]
+            return ErrorReply({"kind": f"exit {end.exit}", "message": last, "text": end.stderr, **fields})
         if end.exit not in self._good:
             return None
-        named = {name: self._output(source, end, stdout) for name, source in self._outputs.items()}
-        return Outputs({name: output for name, output in named.items() if output is not None})
+        outputs: dict[str, Output] = {}
+        for name, source in self._outputs.items():
+            match _output(source, end, stdout, limit):
+                case Oversize() as flood:
+                    return flood
+                case None:
+                    pass  # the judge says which output is missing
+                case output:
+                    outputs[name] = output
+        return Outputs(outputs)
 
-    def _output(self, source: str, end: End, stdout: bytes) -> Output | None:
-        match source:
-            case "stdout":
-                return as_content(stdout)
-            case "stderr":
-                return end.stderr
-            case "exit":
-                return end.exit
-            case _:
-                path = end.folder / source.removeprefix("file:")
-                return as_content(path.read_bytes()) if path.is_file() else None
+
+def _output(source: str, end: End, stdout: Content, limit: int) -> Output | Oversize | None:
+    match source:
+        case "stdout":
+            return stdout
+        case "stderr":
+            return end.stderr
+        case "exit":
+            return end.exit
+        case _:
+            return _file(end.folder, source.removeprefix("file:"), limit)
+
+
+def _file(folder: Path, name: str, limit: int) -> Content | Oversize | None:
+    """Read a file that the program left. A link out of its folder is none of its work: it may lead to the reference."""
+    path = Path(os.path.realpath(folder / name))
+    if not path.is_relative_to(os.path.realpath(folder)) or not path.is_file() or not os.access(path, os.R_OK):
+        return None
+    size = path.stat().st_size
+    if size <= limit:
+        return as_content(path.read_bytes())
+    with path.open("rb") as file:
+        head = file.read(_KEPT)
+        file.seek(-_KEPT, os.SEEK_END)
+        return _oversize(size, limit, head, file.read())
+
+
+def _oversize(size: int, limit: int, head: bytes, tail: bytes) -> Oversize:
+    return Oversize(size, limit, head.decode("utf-8", "replace"), tail.decode("utf-8", "replace"))
 
 
 class _Process:
@@ -159,9 +190,8 @@ class _Process:
 
     def finish(self, end: End) -> list[Heard]:
         """Make the outputs of what is there."""
-        stdout = b"".join(self._pieces)
-        if self._size > self._limit:
-            ends = (part.decode("utf-8", "replace") for part in (stdout[:_KEPT], self._tail))
-            return [Answered(Oversize(self._size, self._limit, *ends))]
-        reply = self._exits.read(end, stdout)
+        said = b"".join(self._pieces)
+        flood = self._size > self._limit
+        stdout = _oversize(self._size, self._limit, said[:_KEPT], self._tail) if flood else as_content(said)
+        reply = stdout if isinstance(stdout, Oversize) else self._exits.read(end, stdout, self._limit)
         return [] if reply is None else [Answered(reply)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import deque
 from typing import TYPE_CHECKING
 
 from harness import wire
+from harness.errors import UsageError
 from harness.model import Answered, Conversation, End, Garbage, Heard, Job, Json, Launch, Oversize
 from harness.targets import argv
 from harness.wire import WireFault
@@ -18,6 +21,9 @@ OPTIONS: Mapping[str, Json] = {"command": {"type": "array", "items": {"type": "s
 REQUIRED = ("command",)
 
 _KEPT = 4096
+_UNASKED = 64 * 1024
+"""How long a line may be that answers no case."""
+_KEY = re.compile("k[1-9][0-9]{0,17}", re.ASCII)
 
 
 class Jsonl:
@@ -34,16 +40,26 @@ class Jsonl:
 
 
 def make(options: Mapping[str, Json], folder: Path, environment: Mapping[str, str]) -> Jsonl:
-    """Take the command as it stands; `{workspace}` in it is the folder of the harness.toml."""
+    """Take the command as it stands; `{workspace}` in it is the folder of the harness.toml.
+
+    Raises UsageError for what every beginner writes: a worker starts in an empty folder, where there is no such file.
+    """
+    for word in options["command"][1:]:
+        if os.path.isfile(folder / word) and not os.path.isabs(word):
+            raise UsageError(
+                f"command: {word!r} is a file of the workspace, and a worker starts in an empty folder; "
+                f"write '{{workspace}}/{word}'"
+            )
     return Jsonl(Launch(argv(options["command"], folder), environment))
 
 
 class Lines:
-    """One worker's talk. Replies come in the order of the requests; anything else is garbage."""
+    """One worker's talk. Replies come in the order of the requests; after anything else, nothing more is understood."""
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
         self._ready = False
+        self._lost = False
         self._count = 0
         self._due: deque[tuple[str, int]] = deque()
         self._opened: set[str] = set()
@@ -71,22 +87,23 @@ class Lines:
         """Cut the stream into lines; only the last, unfinished one is kept."""
         heard: list[Heard] = []
         start = 0
-        while (end := data.find(b"\n", start)) >= 0:
+        while not self._lost and (end := data.find(b"\n", start)) >= 0:
             self._add(data[start:end])
             heard += self._line()
             start = end + 1
-        self._add(data[start:])
+        if not self._lost:
+            self._add(data[start:])
+        if self._flood is not None and not self._due:  # it may never end
+            heard += self._line()
         return heard
 
     def finish(self, end: End) -> list[Heard]:  # noqa: ARG002 - how a worker ended makes no verdict
         """A last line without its newline counts when it is whole."""
-        if self._flood is None and not self._size:
-            return []
-        return self._line()
+        return self._line() if self._size else []
 
     def _add(self, data: bytes) -> None:
         """Keep a piece of the current line; over the limit only its ends are kept."""
-        limit = self._due[0][1] if self._due else _KEPT * 16
+        limit = self._due[0][1] if self._due else _UNASKED
         self._size += len(data)
         if self._flood is not None:
             head, tail, _ = self._flood
@@ -112,16 +129,25 @@ class Lines:
                 return [who]
             key, reply = wire.reply(line)
         except WireFault as fault:
-            return [Garbage(str(fault), line[:_KEPT].decode("utf-8", "replace"))]
+            return [self._garbage(str(fault), line)]
         if not self._due or key != self._due[0][0]:
-            known = key[:1] == "k" and key[1:].isdecimal() and int(key[1:]) <= self._count
-            why = "a second reply to one case" if known else f"a reply with the unknown id {key[:40]!r}"
-            return [Garbage(why, line[:_KEPT].decode("utf-8", "replace"))]
+            return [self._garbage(self._stray(key), line)]
         self._due.popleft()
         return [Answered(reply)]
 
+    def _stray(self, key: str) -> str:
+        if any(key == due for due, _ in self._due):
+            return f"the reply to {key} before the one to {self._due[0][0]}"
+        if _KEY.fullmatch(key) and int(key[1:]) <= self._count:
+            return f"a second reply to {key}"
+        return f"a reply with the unknown id {key[:40]!r}"
+
+    def _garbage(self, why: str, said: bytes) -> Garbage:
+        self._lost = True
+        return Garbage(why, said[:_KEPT].decode("utf-8", "replace"))
+
     def _oversize(self, head: bytes, tail: bytes, size: int) -> Heard:
         if not self._due:
-            return Garbage("a flood that no case asked for", head.decode("utf-8", "replace"))
+            return self._garbage("a flood that no case asked for", head)
         _, limit = self._due.popleft()
         return Answered(Oversize(size, limit, head.decode("utf-8", "replace"), tail.decode("utf-8", "replace")))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.kits import kit
 from harness.model import Json, Launch
+from harness.targets import argv
 from harness.targets.jsonl import Jsonl
 
 if TYPE_CHECKING:
@@ -22,28 +23,22 @@ OPTIONS: Mapping[str, Json] = {
 }
 REQUIRED = ("callable",)
 
-# What the worker process runs: sys.argv holds the callable and the settings it knows.
-_HOST = """
-import importlib, sys
-from harness_worker import serve
-where, *settings = sys.argv[1:]
-module, _, name = where.partition(":")
-found = importlib.import_module(module)
-serve(getattr(found, name), name=where, version=str(getattr(found, "__version__", "unversioned")), settings=settings)
-"""
+# What the worker process runs: sys.argv holds the callable and the settings it knows. One line, so that `harness repro`
+# can print it. What a module prints while it is imported must not reach the protocol's pipe.
+_HOST = (
+    "import os, sys; from harness_worker import serve; "
+    'where, *settings = sys.argv[1:]; name, _, inside = where.partition(":"); '
+    "pipe = os.dup(1); os.dup2(2, 1); __import__(name); module = sys.modules[name]; render = getattr(module, inside); "
+    'sys.stdout.flush(); os.dup2(pipe, 1); os.close(pipe); package = sys.modules[name.partition(".")[0]]; '
+    'version = getattr(module, "__version__", getattr(package, "__version__", "unversioned")); '
+    "serve(render, name=where, version=str(version), settings=settings)"
+)
 
 
 def make(options: Mapping[str, Json], folder: Path, environment: Mapping[str, str]) -> Jsonl:
     """Host the callable; `path` holds folders of the workspace to import from (default: the workspace itself)."""
-    python = options.get("python", sys.executable)
     folders = [str(folder / path) for path in options.get("path", ["."])]
     paths = [str(kit("python")), *folders, *filter(None, [environment.get("PYTHONPATH")])]
-    command = (
-        str(folder / python) if "/" in python else python,
-        "-P",
-        "-c",
-        _HOST,
-        options["callable"],
-        *options.get("settings", ()),
-    )
-    return Jsonl(Launch(command, {**environment, "PYTHONPATH": os.pathsep.join(paths)}))
+    own = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
+    host = (options.get("python", sys.executable), "-c", _HOST, options["callable"], *options.get("settings", ()))
+    return Jsonl(Launch(argv(host, folder), {**environment, **own}))
