@@ -74,6 +74,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
         raise
     tally = course.tally
     tally.cut_short = stop.reason
+    reading.count_rest()
     tally.left_out = reading.left_out
     tally.selection = str(request.selection)
     whole = request.whole and not tally.cut_short and not tally.target_down
@@ -257,7 +258,7 @@ def _new_run(workspace: Workspace, request: Request) -> StoredRun:
         verdicts=("NOTHING",),
         summary=Tally(cut_short="still running, or killed").as_json(),  # until the run says otherwise
         program=identify(command, workspace.folder, environment.get("PATH")),
-        environment=environment,
+        environment={**environment, **dict.fromkeys(target.pass_env, "(passed on)")},  # these may be secrets
         worker="",
         source=f"{config.root} {config.rev or ''}".strip(),
         notices=(),

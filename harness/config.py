@@ -238,7 +238,7 @@ def _stages(config: Config) -> Iterator[Fault]:
         if config.stages and suite.stage not in config.stages:
             hint = toml.nearest(suite.stage, config.stages) or f" (stages: {', '.join(config.stages)})"
             yield Fault(place(*suite.keys, "stage"), f"suite {suite.name!r}: no stage named {suite.stage!r}{hint}")
-    if len(config.suites) == len(tables):  # else the one that is missing may be the one that we could not read
+    if all({"name", "reader"} <= table.keys() for table in tables):  # else it may be the one that we can not place
         for stage in config.stages:
             if stage not in {suite.stage for suite in config.suites}:
                 says = f'stage {stage!r} has no suite; give a suite `stage = "{stage}"`, or drop it'

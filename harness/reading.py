@@ -67,6 +67,11 @@ class Entry:
     suite: Suite
 
 
+def taken(target: TargetConfig, suite: Suite) -> bool:
+    """Whether a suite is part of the port, and of what this target takes."""
+    return suite.config.out_of_scope is None and (target.suites is None or suite.config.name in target.suites)
+
+
 @dataclass(slots=True)
 class Reading:
     """A pass and what was learnt on the way; complete when `entries` is exhausted."""
@@ -147,8 +152,15 @@ class Reading:
             fits = selection.naming(case)
             self._matched |= fits
             wanted = wanted and bool(fits)
-        self.left_out += not wanted
+        self.left_out += not wanted and taken(self.target, suite)
         return wanted
+
+    def count_rest(self) -> None:
+        """Count the cases of the suites that the selection could not reach: what it is a part of."""
+        for suite in self.workspace.suites:
+            if taken(self.target, suite) and not self.selection.reaches(suite):
+                found = suite.reader.read(suite.config.name, self.workspace.config.root, suite.config.options)
+                self.left_out += sum(isinstance(one, Case) for one in found)
 
     def _repeated(self, case: Case, suite: Suite) -> Fault:
         again = suite.reader.read(suite.config.name, self.workspace.config.root, suite.config.options)

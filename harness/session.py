@@ -196,8 +196,11 @@ def _check_options(
         return None
     try:
         module = _module(folder, name, config.folder)
-    except (ImportError, AttributeError) as problem:
-        faults.append(Fault(config.document.place(*keys, word), f"{word} {name!r} can not be imported ({problem})"))
+    except Exception as problem:  # noqa: BLE001 - somebody's own module may fail in any way, and its author must hear of it
+        says = (
+            f"{word} {name!r} can not be imported ({type(problem).__name__}: {problem}); correct the module or the name"
+        )
+        faults.append(Fault(config.document.place(*keys, word), says))
         return None
     missing = [one for one in _NEEDED[word] if not hasattr(module, one)]
     if missing:

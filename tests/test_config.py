@@ -38,7 +38,6 @@ def faults(folder: Path, text: str) -> list[str]:
     try:
         open_workspace(folder)
     except InputError as problem:
-        assert all(fault.place.path == str(folder / "harness.toml") for fault in problem.faults)
         return [f"{fault.place.line}: {fault.says}" for fault in problem.faults]
     return []
 
@@ -175,9 +174,7 @@ def test_the_command_line_prints_the_faults_and_exits_with_2(workspace: Workspac
     ran = workspace.run("check")
     assert ran.code == 2
     assert ran.out == ""
-    assert ran.err == (
-        "ERROR harness.toml:6: suite needs 'reader'; add it\n" if "\n" not in ran.err.strip() else ran.err
-    )
+    assert ran.err == "ERROR harness.toml:6: suite needs 'reader'; add it\n"
     assert not (workspace.folder / ".harness").exists()
 
 
@@ -218,7 +215,7 @@ def test_what_is_not_toml_is_told_with_its_line(tmp_path: Path, text: str, says:
 def test_a_file_that_is_not_utf8_is_told_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "harness.toml"
     path.write_bytes(b"format = 1\n# caf\xe9\n")
-    with pytest.raises(InputError, match="harness.toml:2: is not UTF-8 .*; save it as UTF-8"):
+    with pytest.raises(InputError, match=r"harness.toml:2: is not UTF-8 .*; save it as UTF-8"):
         open_workspace(tmp_path)
 
 
@@ -333,7 +330,9 @@ def test_a_config_is_found_upwards_and_its_paths_are_relative_to_it(workspace: W
 
 
 def test_no_config_anywhere_says_where_to_go(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no harness.toml in .* or above it; go to a workspace, or name one with -C DIR"):
+    with pytest.raises(
+        UsageError, match=r"no harness.toml in .* or above it; go to a workspace, or name one with -C DIR"
+    ):
         config.locate(tmp_path)
 
 
@@ -346,7 +345,10 @@ def test_a_root_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_root_whose_name_is_not_utf8_is_refused_before_it_reaches_the_store(workspace: Workspace) -> None:
     folder = os.fsencode(workspace.folder) + b"/caf\xe9"
-    os.mkdir(folder)
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pytest.skip("this file system takes no name that is not UTF-8")
     with open(folder + b"/harness.toml", "w", encoding="utf-8") as file:
         file.write(MINIMAL)
     ran = workspace.run("-C", os.fsdecode(folder), "check")
@@ -360,17 +362,16 @@ def test_a_root_whose_name_is_not_utf8_is_refused_before_it_reaches_the_store(wo
 
 def test_variables_are_expanded_in_the_root_and_in_env_and_nowhere_else(workspace: Workspace) -> None:
     workspace.write("data/a.in", "$HOME ${SUB} input")
-    workspace.write("data/a.out", "data fallback ${SUB} ${SUB}")
+    workspace.write("data/a.out", "data fallback $SUB ${SUB}")
     body = """
     import os, sys
     def render(case): return f"{os.environ['SET']} {os.environ['UNSET']} {os.environ['PLAIN']} {sys.argv[1]}"
     """
     target = workspace.worker(body).replace('.py"]', '.py", "${SUB}"]')
-    target = target.replace("env = {", "env = { SET = '${SUB}', UNSET = '${EMPTY:-fallback}', PLAIN = '$' + '{SUB}',")
-    target = target.replace("'$' + '{SUB}'", "'${LITERAL}'")
+    target = target.replace("env = {", "env = { SET = '${SUB}', UNSET = '${EMPTY:-fallback}', PLAIN = '$SUB',")
     text = f'format = 1\n[source]\nroot = "${{SUB}}"\nrev = "${{SUB}}"\n[target.port]\n{target}\n{SUITE}'
     workspace.write("harness.toml", text)
-    ran = workspace.run("check", env={"SUB": "data", "EMPTY": "", "LITERAL": "${SUB}"})
+    ran = workspace.run("check", env={"SUB": "data", "EMPTY": ""})
     assert ran.first.startswith("PASS 1/1"), ran
     assert config.load(workspace.folder / "harness.toml").rev == "${SUB}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +17,7 @@ from harness.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from harness.model import Reply
     from harness.records import StoredResult
@@ -26,11 +26,11 @@ _NAMED = 5
 
 
 @click.command()
-@click.option("--target", "target_name", help="The target whose last whole run it is; the default one if left out.")
+@click.option("--target", "target_name", help="The target whose last whole run it is.")
 @click.option("--full", is_flag=True, help="Name every survivor.")
 @click.pass_obj
 def command(folder: Path, target_name: str | None, *, full: bool) -> int:
-    """Say how much a green is worth: change the stored replies that passed, judge them again, and name what still passes.
+    """Say how much a green is worth: spoil the stored replies that passed, judge them again, name what still passes.
 
     Nothing is run. Exit code 3 when the oracle itself does not pass everything.
     """

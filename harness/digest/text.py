@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 150
 _LINES_A_GROUP = 12
+_NOTES_OF_A_SORT = 3
+_END = 12
 
 
 def render(run: StoredRun, failures: Iterable[StoredResult], stale: Iterable[StoredResult], delta: Delta) -> str:
@@ -36,7 +38,7 @@ def render(run: StoredRun, failures: Iterable[StoredResult], stale: Iterable[Sto
     ordered = sorted(groups.items(), key=lambda item: (order.index(item[0][0]), -len(item[1]), item[0]))
     for (stage, group), members in ordered:
         lines += _group(stage, group, members)
-    lines += [f"note: {_short(note)}" for note in run.notices]
+    lines += _notes(run.notices)
     if ordered:
         lines.append(f"next: harness show {ordered[0][1][0].id}")
     return "\n".join(lines) + "\n"
@@ -54,7 +56,9 @@ def headline(run: StoredRun, delta: Delta) -> str:
     how = (
         f" ({', '.join(f'{count} {name}' for name, count in strengths.items())})" if set(strengths) - {"exact"} else ""
     )
-    if run.selection.removesuffix("--no-skips") == "":
+    if not standings:
+        pass  # nothing was tried; the next lines say why
+    elif run.selection.removesuffix("--no-skips") == "":
         words.append(f"{passed}/{scope} pass{how}")
     else:
         words.append(
@@ -78,6 +82,18 @@ def headline(run: StoredRun, delta: Delta) -> str:
     parts += [f"{standings[key]} {name}" for key, name in names.items() if standings.get(key)]
     parts += [f"incomplete: {summary['cut_short']}"] if summary["cut_short"] else []
     return " · ".join([*parts, f"{run.target} run {run.id}"])
+
+
+def _notes(notices: Sequence[str]) -> Iterator[str]:
+    """Write the notes, a few of each sort; `harness list` writes all that are about files."""
+    sorts: dict[str, list[str]] = defaultdict(list)
+    for note in notices:
+        sorts[note.partition(": ")[2] or note].append(note)
+    for alike in sorts.values():
+        shown = alike if len(alike) <= _NOTES_OF_A_SORT else alike[: _NOTES_OF_A_SORT - 1]
+        yield from (f"note: {_short(note)}" for note in shown)
+        if len(shown) < len(alike):
+            yield f"note: {len(alike) - len(shown)} more like this (harness list shows all)"
 
 
 def group_of(result: StoredResult) -> str:
@@ -126,15 +142,12 @@ def _group(stage: str, group: str, members: Sequence[StoredResult]) -> Iterator[
 def one_line(result: StoredResult) -> str:
     """Say what is wrong with one case, in one line."""
     want, got = texts(result)
-    if (
-        result.outcome == "failed"
-        and want is not None
-        and got is not None
-        and (result.why or "").endswith("output differs")
-    ):
-        number, expected, found = first_difference(want, got)
-        return f"line {number}: -{printable(expected)} +{printable(found)}"
-    return printable(result.why or "")
+    if want is None or got is None or not (result.why or "").endswith("output differs"):
+        return printable(result.why or "")
+    if want.rstrip() == got.rstrip():
+        return f"only the end differs: -{want[-_END:]!r} +{got[-_END:]!r}"
+    number, expected, found = first_difference(want, got)
+    return f"line {number}: -{printable(expected)} +{printable(found)}"
 
 
 def texts(result: StoredResult) -> tuple[str | None, str | None]:
@@ -145,7 +158,7 @@ def texts(result: StoredResult) -> tuple[str | None, str | None]:
     outputs: Json = reply.get("outputs", {"output": reply["output"]} if "output" in reply else {})
     for reference in detail["references"]:
         want, got = reference["contents"][0], outputs.get(reference["name"])
-        if isinstance(want, str) and isinstance(got, str) and want.rstrip() != got.rstrip():
+        if isinstance(want, str) and isinstance(got, str) and want != got:
             return want, got
     return None, None
 
