@@ -86,7 +86,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
         summary=tally.as_json(),
         worker=course.worker,
         notices=[str(notice) for notice in notices],
-        stderr=course.stderr[-_STDERR_KEPT:],
+        stderr=course.stderr,
     )
     yield Completed(writer.id)
 
@@ -208,7 +208,7 @@ class _Course:
             case runner.Oddity(says):
                 self.oddities.append(Notice(says))
             case runner.Muttered(stderr):
-                self.stderr += stderr
+                self.stderr = (self.stderr + stderr)[-_STDERR_KEPT:]
             case runner.Down(why, stderr):
                 self.tally.target_down = why
                 self.tally.said = tuple(f"  {line}" for line in stderr.split("\n") if line.strip())[-_LAST_LINES:]

@@ -165,12 +165,16 @@ def describe(error: ErrorReply) -> str:
 
 def _any_of(check: Check, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:
     """Several references are allowed alternatives: the strongest match counts, else the first mismatch."""
+    if len(check.reference.contents) == 1:
+        return check.rule.matcher.match(check.reference.contents[0], got, canonical)
     verdicts = [check.rule.matcher.match(content, got, canonical) for content in check.reference.contents]
     matches = [verdict for verdict in verdicts if isinstance(verdict, Match)]
     return max(matches, key=lambda match: match.achieved.rank) if matches else verdicts[0]
 
 
 def _passed(matches: list[tuple[Check, Match]]) -> Passed:
+    if len(matches) == 1 and not matches[0][1].used:
+        return Passed(matches[0][1].achieved, matches[0][0].rule.matcher.allowed)
     return Passed(
         achieved=min((match.achieved for _, match in matches), key=lambda strength: strength.rank),
         allowed=min((check.rule.matcher.allowed for check, _ in matches), key=lambda strength: strength.rank),

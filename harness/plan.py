@@ -16,41 +16,40 @@ from harness.model import Check, ErrorReply, Plan, ReferenceFault
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from harness.model import Canonical, Case, Content, Excuse, Json, Limits, Rule
+    from harness.model import Canonical, Case, Content, Excuse, Json, Limits, Reference, Rule
 
 _ANY_ERROR = ErrorReply({"kind": ""})
 
 
 def fingerprint(shared: Mapping[str, Content], limits: Limits, canonical: Canonical, target: Json) -> bytes:
     """Hash what all cases of one suite have in common, once."""
-    digest = blake2b(digest_size=16)
-    for name, content in sorted(shared.items()):
-        _feed(digest, name)
-        _feed(digest, content)
-    _feed(digest, dumps([limits.seconds, limits.output, canonical.__module__, canonical.__qualname__, target]))
-    return digest.digest()
+    pieces: list[Content] = [piece for name, content in sorted(shared.items()) for piece in (name, content)]
+    pieces.append(dumps([limits.seconds, limits.output, canonical.__module__, canonical.__qualname__, target]))
+    return blake2b(b"".join(map(_piece, pieces)), digest_size=16).digest()
 
 
 def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Canonical, common: bytes) -> Plan:
     """Choose the rule for each reference, the first that fits, and hash all that judges the case."""
-    checks = tuple(
-        Check(reference, next(rule for rule in rules if rule.fits(case.name, reference)))
-        for reference in case.references
-    )
-    digest = blake2b(common, digest_size=16)
-    _feed(digest, case.id)
-    _feed(digest, case.input or "")
+    pieces: list[Content] = [common, case.id, case.input or ""]
     if case.params or case.settings or case.group:
-        _feed(digest, dumps([case.params, case.settings, case.group]))
-    for check in checks:
-        _feed(digest, check.reference.name)
-        for content in check.reference.contents:
-            _feed(digest, content)
-        _feed(digest, check.rule.spec)
+        pieces.append(dumps([case.params, case.settings, case.group]))
+    checks: list[Check] = []
+    for reference in case.references:
+        rule = _choose(rules, case.name, reference)
+        checks.append(Check(reference, rule))
+        pieces += (reference.name, *reference.contents, rule.spec)
     if excuse is not None:
-        _feed(digest, dumps([excuse.status, excuse.run]))
-        _feed(digest, excuse.reference or "")
-    return Plan(checks, excuse, canonical, digest.hexdigest())
+        pieces += (dumps([excuse.status, excuse.run]), excuse.reference or "")
+    digest = blake2b(b"".join(map(_piece, pieces)), digest_size=16)
+    return Plan(tuple(checks), excuse, canonical, digest.hexdigest())
+
+
+def _choose(rules: Sequence[Rule], name: str, reference: Reference) -> Rule:
+    """Take the first rule that fits; the last of every suite fits all."""
+    for rule in rules:
+        if rule.fits(name, reference):
+            return rule
+    raise AssertionError(name)
 
 
 def unreadable(plan: Plan) -> Iterator[Fault]:
@@ -69,8 +68,7 @@ def dumps(value: Json) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def _feed(digest: blake2b, content: Content) -> None:
-    """Add one piece with its kind and length, so that no two lists of pieces look alike."""
+def _piece(content: Content) -> bytes:
+    """Write one piece with its kind and length before it, so that no two lists of pieces look alike."""
     data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-    digest.update(b"%c%d:" % (98 if isinstance(content, bytes) else 116, len(data)))
-    digest.update(data)
+    return b"%c%d:%b" % (98 if isinstance(content, bytes) else 116, len(data), data)

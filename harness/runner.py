@@ -111,7 +111,7 @@ Event: TypeAlias = Seen | Unrun | CameUp | Down | Oddity | Muttered
 
 @dataclass(slots=True)
 class Stop:
-    """A request to end the run early: set `reason`, and wake the runner through `wake` if it may be asleep."""
+    """The means to end a run early; `pipe[0]` becomes readable then, for whoever sleeps."""
 
     reason: str = ""
     pipe: tuple[int, int] = field(default_factory=os.pipe)

@@ -51,7 +51,7 @@ class Nest:
     """
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="harness-"))
+        self._folder = _new_folder()
         self._name = secrets.token_hex(8)
         self._count = 0
         self._living: dict[int, str] = {}
@@ -133,6 +133,14 @@ class Nest:
         if sys.platform != "linux":
             orphans += _hidden(mark or f"{self._name}.")
         return orphans
+
+
+def _new_folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="harness-"))
+    except OSError as problem:
+        says = f"no temporary folder can be made ({problem.strerror}); make room, or set TMPDIR to another place"
+        raise HarnessError(says) from problem
 
 
 def _furnish(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -42,6 +42,7 @@ FOLDER = ".harness"
 FORMAT = 1
 KEPT_RUNS = 30
 _BATCH = 1000
+_BATCH_LETTERS = 4 * 1024 * 1024
 _LOCK_SECONDS = 30.0
 
 _SCHEMA = """
@@ -275,16 +276,19 @@ class RunWriter:
         self.id = name
         self._store = store
         self._rows: list[tuple[Json, ...]] = []
+        self._letters = 0
 
     def add(self, result: Result, standing: str) -> None:
         """Add a result. Raises StoreError when a full batch can not be written."""
-        self._rows.append(_result_row(self.id, result, standing))
-        if len(self._rows) >= _BATCH:
+        row = _result_row(self.id, result, standing)
+        self._rows.append(row)
+        self._letters += sum(len(value) for value in row[-3:] if value)  # reply, stderr, detail: the others are short
+        if len(self._rows) >= _BATCH or self._letters >= _BATCH_LETTERS:
             self.flush()
 
     def flush(self) -> None:
         """Write what is waiting."""
-        rows, self._rows = self._rows, []
+        rows, self._rows, self._letters = self._rows, [], 0
         if rows:
             self._store.write(rows)
 

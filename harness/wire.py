@@ -131,9 +131,9 @@ def content_out(content: Content) -> Json:
 def dumps(value: Json) -> str:
     """Write JSON as the protocol has it: numbers that JSON can not hold are tagged."""
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return _ENCODER.encode(value)
     except ValueError:
-        return json.dumps(_tag(value), allow_nan=False, separators=(",", ":"))
+        return _ENCODER.encode(_tag(value))
 
 
 def _line(value: Json) -> bytes:
@@ -201,6 +201,7 @@ def _not_json(constant: str) -> Json:
     raise ValueError(constant)
 
 
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))  # made once: `json.dumps` would make one a line
 _DECODER = json.JSONDecoder(parse_constant=_not_json)
 
 

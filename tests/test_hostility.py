@@ -654,7 +654,7 @@ def test_the_helper_of_a_worker_outlives_the_death_of_another_worker(port: Port)
 # --- stops ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_keeps_what_it_has_seen_and_what_was_stored_before(port: Port, sent: signal.Signals) -> None:
     hang = "if os.path.exists(os.path.join(os.environ['NOTES'], 'hang')):\n    note('hangs'); time.sleep(1000)"
     port.trouble({"c05": hang}, suite="timeout = 1000")

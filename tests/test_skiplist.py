@@ -9,10 +9,11 @@ import pytest
 
 from harness import skiplist
 from harness.errors import InputError
-from harness.model import Excuse
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from harness.model import Excuse
 
     from .conftest import Workspace
 
@@ -137,8 +138,10 @@ def test_no_file_is_an_empty_list(tmp_path: Path) -> None:
         ),
         (
             'format = 1\n[accepted]\n"s/a" = { reason = "x", reference = "none.txt" }\n',
-            "3: 's/a': its recorded reference none.txt can not be read (No such file or directory);"
-            " restore the file or its permissions, or record it again",
+            (
+                "3: 's/a': its recorded reference none.txt can not be read (No such file or directory);"
+                " restore the file or its permissions, or record it again"
+            ),
         ),
         ('format = 1\n[todo]\n"s/a" = "x\n', "3: not valid TOML: illegal character '\\n'; correct it"),
     ],

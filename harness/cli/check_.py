@@ -150,7 +150,7 @@ def _reporter() -> AbstractContextManager[Callable[[Event], None]]:
 
 @contextmanager
 def interruptible() -> Iterator[Stop]:
-    """Let the first Ctrl-C (or SIGTERM) end the run in order, with its results stored; a second one ends it at once."""
+    """Let the first Ctrl-C, SIGTERM or closed terminal end the run in order, its results stored; a second ends it."""
     stop = Stop()
 
     def ask(_signal: int, _frame: object) -> None:
@@ -158,7 +158,10 @@ def interruptible() -> Iterator[Stop]:
             raise KeyboardInterrupt
         stop.request("interrupted")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it is ignored
+        heard.append(signal.SIGHUP)
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield stop
     finally:

@@ -10,7 +10,7 @@ from harness.errors import Fault, Place
 from harness.files import find, nothing_fits, shared
 from harness.files import read as read_file
 from harness.model import Case, Found, Json, Misfit, Notice, Reference
-from harness.patterns import fixed_folder
+from harness.patterns import compile_glob, fixed_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,13 +39,7 @@ def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]
     yield from shared(root, options.get("shared", ()))
     glob, outputs = options["inputs"], options["outputs"]
     patterns: Mapping[str, str] = outputs if isinstance(outputs, dict) else {"output": outputs}
-    unclaimed: set[str] = set()
-    for pattern in patterns.values():
-        for found in _outputs(root, glob, pattern):
-            if isinstance(found, Fault):
-                yield found
-            else:
-                unclaimed.add(found[1])
+    claimed: set[int] = set()  # hashes of paths: a path takes three times the room, and there may be 100,000
     empty = True
     for found in find(root, glob):
         empty = False
@@ -57,12 +51,18 @@ def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]
         if path in paths.values():
             yield Misfit("outputs", f"inputs and outputs both name {Place(path)}; make one of the patterns narrower")
             return
-        unclaimed.difference_update((path, *paths.values()))
+        claimed.update(map(hash, paths.values()))
         yield from _case(suite, name, path, paths)
     if empty:
         yield nothing_fits("inputs", glob, root)
-    for path in sorted(unclaimed):
-        yield Notice("this reference has no input and is not compared", Place(path))
+    is_input = compile_glob(glob).fullmatch
+    for pattern in patterns.values():
+        for found in _outputs(root, glob, pattern):
+            if isinstance(found, Fault):
+                yield found
+            elif hash(found[1]) not in claimed and not is_input(os.path.relpath(found[1], root)):
+                claimed.add(hash(found[1]))
+                yield Notice("this reference has no input and is not compared", Place(found[1]))
 
 
 def _fill(pattern: str, name: str) -> str:
