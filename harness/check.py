@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from harness.config import TargetConfig
-    from harness.model import Job, Observed
+    from harness.model import Job, Json, Observed
     from harness.runner import Stop
     from harness.session import Suite, Workspace
     from harness.store import RunWriter, Store
@@ -78,12 +78,17 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     tally.left_out = reading.left_out
     tally.selection = str(request.selection)
     whole = request.whole and not tally.cut_short and not tally.target_down
+    if whole:
+        writer.flush()
+        tally.gone = len(store.gone(store.run(writer.id)))
     notices = [*reading.notices, *course.oddities, *(course.unused() if whole else ())]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
         seconds=round(time.monotonic() - began, 3),
         verdicts=[verdict.value for verdict in decide(tally)],
         summary=tally.as_json(),
+        whole=int(whole and not tally.gone),
+        program=_program(workspace, request.target),
         worker=course.worker,
         notices=[str(notice) for notice in notices],
         stderr=course.stderr,
@@ -105,6 +110,8 @@ class _Course:
     oddities: list[Notice] = field(default_factory=list)
     judged: Counter[str] = field(default_factory=Counter)
     """How many references each rule judged."""
+    passed: Counter[str] = field(default_factory=Counter)
+    """How many of them were met."""
     used: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How often each (rule, loosening) was needed for a pass."""
     waiting: dict[int, Entry] = field(default_factory=dict)
@@ -157,10 +164,12 @@ class _Course:
                 continue
             for rule, config in zip(suite.rules, suite.config.rules, strict=False):
                 if not self.judged[rule.label]:
-                    yield Notice(f"{rule.label} judges no case; remove it, or correct its globs", place(*config.keys))
+                    says = f"{rule.label} judges no case; remove it, or correct its `cases` or `reference`"
+                    yield Notice(says, place(*config.keys))
                     continue
                 for name in rule.matcher.loosenings:
-                    if not self.used[rule.label, name]:
+                    # What still fails may need it yet.
+                    if not self.used[rule.label, name] and self.passed[rule.label] == self.judged[rule.label]:
                         yield Notice(f"{rule.label}: no pass needs the normalisation {name!r}", place(*config.keys))
 
     def _groups(self, entries: Iterator[Entry]) -> Iterator[tuple[Job, ...]]:
@@ -230,6 +239,7 @@ class _Course:
             raise InputError([Fault(plan.checks[0].reference.place, str(problem))]) from problem
         for one in plan.checks:
             self.judged[one.rule.label] += 1
+            self.passed[one.rule.label] += isinstance(outcome, Passed)
         for loosening in outcome.used if isinstance(outcome, Passed) else ():
             self.used[loosening] += 1
         known = accepted(plan, observed.observation)
@@ -245,7 +255,6 @@ def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Fini
 def _new_run(workspace: Workspace, request: Request) -> StoredRun:
     target, config = request.target, workspace.config
     environment = target_environment(workspace, target)
-    command = target.options.get("command") or [target.options.get("python", "python")]
     return StoredRun(
         id="",
         number=0,
@@ -257,10 +266,16 @@ def _new_run(workspace: Workspace, request: Request) -> StoredRun:
         selection=" ".join(filter(None, [str(request.selection), "" if request.skips else "--no-skips"])),
         verdicts=("NOTHING",),
         summary=Tally(cut_short="still running, or killed").as_json(),  # until the run says otherwise
-        program=identify(command, workspace.folder, environment.get("PATH")),
+        program=_program(workspace, target),
         environment={**environment, **dict.fromkeys(target.pass_env, "(passed on)")},  # these may be secrets
         worker="",
         source=f"{config.root} {config.rev or ''}".strip(),
         notices=(),
         stderr="",
     )
+
+
+def _program(workspace: Workspace, target: TargetConfig) -> dict[str, Json]:
+    """Say which program it is; asked again after the build, which may have made another one of it."""
+    command = target.options.get("command") or [target.options.get("python", "python")]
+    return identify(command, workspace.folder, target_environment(workspace, target).get("PATH"))

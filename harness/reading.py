@@ -187,9 +187,13 @@ class Reading:
                 )
 
 
-def find(workspace: Workspace, target: TargetConfig, name: str) -> Entry:
-    """Find one case by its id, or by its name where only one suite has it. Raises UsageError, InputError."""
-    found = list(Reading(workspace, target, load_skiplist(workspace, target), Selection((name,))).entries())
+def find(workspace: Workspace, target: TargetConfig, name: str, skips: SkipList | None = None) -> Entry:
+    """Find one case by its id, or by its name where only one suite has it. Raises UsageError, InputError.
+
+    The skip list is the workspace's, unless another one is given.
+    """
+    listed = load_skiplist(workspace, target) if skips is None else skips
+    found = list(Reading(workspace, target, listed, Selection((name,))).entries())
     if len(found) > 1:
         raise UsageError(
             f"{name!r} is {len(found)} cases: {', '.join(entry.job.case.id for entry in found[:5])}; name one"

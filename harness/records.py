@@ -68,3 +68,17 @@ class Delta:
     fixed: tuple[str, ...] = ()
     regressed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """How a command has to be typed where the digest is read: which workspace, which target."""
+
+    where: str = ""
+    """` -C DIR`, or nothing where the workspace is found from the working folder."""
+    target: str = ""
+    """` --target NAME`, or nothing for the default target."""
+
+    def command(self, words: str) -> str:
+        """Write a command as it works when pasted."""
+        return f"harness{self.where} {words}{self.target}"

@@ -243,6 +243,11 @@ class Store:
             GROUP BY results.id"""
         return {row["id"]: row["standing"] for row in self._query(query, (target,))}
 
+    def gone(self, run: StoredRun) -> tuple[str, ...]:
+        """List the cases that the baseline had and a run has not; none when the source is at another revision."""
+        before = self.baseline(run)
+        return self.delta(run, before).gone if before is not None and before.source == run.source else ()
+
     def delta(self, run: StoredRun, before: StoredRun) -> Delta:
         """Compare two runs case by case. Passed and stale are good; everything else is not."""
         turned = """SELECT id FROM results AS one WHERE run = ? AND standing NOT IN ('passed', 'stale') AND EXISTS

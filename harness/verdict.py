@@ -49,6 +49,8 @@ class Tally:
     """Cases that the selection left out."""
     cut_short: str = ""
     """Why the run is incomplete."""
+    gone: int = 0
+    """Cases of the last whole run that are no more, though the source's revision is the same."""
     target_down: str = ""
     """Why there was nothing to run against."""
     checks_failed: tuple[str, ...] = ()
@@ -108,7 +110,7 @@ def decide(tally: Tally) -> list[Verdict]:
         Verdict.TARGET: bool(tally.target_down),
         Verdict.NOTHING: bool(tally.cut_short) or tally.standings["not_run"] > 0 or _empty(tally),
         Verdict.FAIL: tally.standings["failed"] > 0 or bool(tally.checks_failed),
-        Verdict.GATE: tally.standings["stale"] > 0,
+        Verdict.GATE: tally.standings["stale"] > 0 or tally.gone > 0,
     }
     return [verdict for verdict, true in applies.items() if true] or [Verdict.PASS]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from typing import TYPE_CHECKING
@@ -10,8 +11,13 @@ import pytest
 
 from harness import config
 from harness.errors import InputError, UsageError
+from harness.matchers import error
+from harness.matchers import text as text_
 from harness.model import Limits
+from harness.readers import insta, pairs
 from harness.session import open_workspace
+
+from .conftest import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -272,7 +278,10 @@ def test_an_option_of_another_reader_is_refused(tmp_path: Path) -> None:
         ),
         (
             'matcher = "no.such.module"',
-            "matcher 'no.such.module' can not be imported (No module named 'no')",
+            (
+                "matcher 'no.such.module' can not be imported (ModuleNotFoundError: No module named 'no');"
+                " correct the module or the name"
+            ),
         ),
     ],
 )
@@ -387,3 +396,36 @@ def test_the_default_of_a_variable_may_be_empty_and_may_hold_a_path(tmp_path: Pa
     text = MINIMAL.replace("[target", '[source]\nroot = "${NO_SUCH_VARIABLE:-./a}${NO_SUCH_VARIABLE:-}"\n[target')
     assert faults(tmp_path, text) == []
     assert config.load(tmp_path / "harness.toml").root == tmp_path / "a"
+
+
+# --- the pages -----------------------------------------------------------------------------------------------------
+
+
+def keys(schema: object) -> set[str]:
+    """Every key that a schema knows, at any depth."""
+    if isinstance(schema, list):
+        return {key for one in schema for key in keys(one)}
+    if not isinstance(schema, dict):
+        return set()
+    own = {key for key in schema.get("properties", {}) if key != "glob"}
+    return own | {key for one in schema.values() for key in keys(one)}
+
+
+def test_every_key_has_its_place_on_its_page() -> None:
+    schemas = ROOT / "harness" / "schemas"
+    pages = {
+        "config": keys(json.loads((schemas / "config.json").read_text())),
+        "skiplist": keys(json.loads((schemas / "skiplist.json").read_text())),
+        "readers": keys({"properties": insta.OPTIONS}) | keys({"properties": pairs.OPTIONS}),
+        "matchers": keys({"properties": error.OPTIONS}) | keys({"properties": text_.OPTIONS}),
+    }
+    for page, known in pages.items():
+        written = (ROOT / "docs" / "reference" / f"{page}.md").read_text(encoding="utf-8")
+        assert known, page
+        assert [key for key in sorted(known) if not re.search(rf"`{key}`|[\[.]{key}[\].]|{{ {key} =", written)] == [], page
+
+
+def test_every_normalisation_has_its_place_on_its_page() -> None:
+    written = (ROOT / "docs" / "reference" / "matchers.md").read_text(encoding="utf-8")
+    names: list[str] = text_.OPTIONS["normalize"]["items"]["anyOf"][0]["enum"]
+    assert [name for name in names if f"| `{name}` |" not in written] == []

@@ -138,3 +138,17 @@ def steady(line: str) -> str:
     line = re.sub(r"\brun [0-9a-f]{4,6}\b", "run ####", line.rstrip())
     line = re.sub(r"^[0-9a-f]{4}  \d{4}-\d\d-\d\dT[\d:+]+", "####  (when)", line)
     return re.sub(r" *\b\d+(?:\.\d+)? (ms|s)\b", r" # \1", line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page}: {link} leads nowhere"
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+            assert anchor in slugs, f"{page}: {link}: no such heading"

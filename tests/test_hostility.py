@@ -119,7 +119,7 @@ class Port:
         return subprocess.Popen(
             [sys.executable, "-m", "harness", "check", *words],
             cwd=self.workspace.folder,
-            env=environment({}),
+            env=environment({"TMPDIR": str(self.workspace.folder)}),  # one that is killed leaves its folder
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",

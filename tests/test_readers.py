@@ -533,45 +533,48 @@ def insta_suite(workspace: Workspace, body: str, options: str = "", inputs: str 
     workspace.write("harness.toml", f'{text}inputs = "{inputs}"\nsnapshots = "{SNAP}"\n{options}\n')
 
 
+JSON = {"format": "json"}
+YAML = {"format": "yaml"}
+
+
 @pytest.mark.parametrize(
-    ("options", "content", "sent"),
+    ("header", "content", "parts"),
     [
-        ("", "{}\n---\nin", '["a", "{}\\n---\\nin", {}, {}, {}]'),
-        ('header = { format = "json" }', '{"x": [1, null]}\n---\nin', '["a", "in", {"x": [1, null]}, {}, {}]'),
-        ('header = { format = "json" }', "{}\r\n---\r\nin\r\n", '["a", "in\\r\\n", {}, {}, {}]'),
-        ('header = { format = "json", settings = "*" }', '{"x": 1}\n---\n', '["a", "", {}, {"x": 1}, {}]'),
+        (None, "{}\n---\nin", ("{}\n---\nin", {}, {})),
+        (JSON, '{"x": [1, null]}\n---\nin', ("in", {"x": [1, None]}, {})),
+        (JSON, "{}\r\n---\r\nin\r\n", ("in\r\n", {}, {})),
+        (JSON, '{"x": 1}\n---\n', ("", {"x": 1}, {})),
+        (JSON, '{"x": "\\ud800", "y": 1E400}\n---\nin', ("in", {"x": "\ud800", "y": float("inf")}, {})),
+        ({**JSON, "settings": "*"}, '{"x": 1}\n---\nin', ("in", {}, {"x": 1})),
         (
-            'header = { format = "json", settings = "$settings" }',
+            {**JSON, "settings": "$settings"},
             '{"x": 1, "$settings": {"y": 2}}\n---\nin\n---\nin',
-            '["a", "in\\n---\\nin", {"x": 1}, {"y": 2}, {}]',
+            ("in\n---\nin", {"x": 1}, {"y": 2}),
         ),
-        ('header = { format = "json", settings = "$settings" }', '{"x": 1}\n---\nin', '["a", "in", {"x": 1}, {}, {}]'),
-        (
-            'header = { format = "json", settings = ["y", "z"] }',
-            '{"x": 1, "y": 2}\n---\nin',
-            '["a", "in", {"x": 1}, {"y": 2}, {}]',
-        ),
-        (
-            'header = { format = "yaml" }',
-            "x:\n  - 1\n  - {y: no}\n---\nin",
-            '["a", "in", {"x": [1, {"y": false}]}, {}, {}]',
-        ),
-        ('header = { format = "yaml" }', "---\nin", '["a", "in", {}, {}, {}]'),
-        ('header = { format = "yaml", separator = "=====" }', "x: 1\n=====\nin", '["a", "in", {"x": 1}, {}, {}]'),
-        ('header = { format = "json" }', '{"x": Infinity}\n---\nin', '["a", "in", {"x": Infinity}, {}, {}]'),
-        ('header = { format = "json" }', '{"x": "\\ud800"}\n---\nin', None),
+        ({**JSON, "settings": "$settings"}, '{"x": 1}\n---\nin', ("in", {"x": 1}, {})),
+        ({**JSON, "settings": ["y", "z"]}, '{"x": 1, "y": 2}\n---\nin', ("in", {"x": 1}, {"y": 2})),
+        (YAML, "x:\n  - 1\n  - {y: no}\n---\nin", ("in", {"x": [1, {"y": False}]}, {})),
+        (YAML, "1: one\n---\nin", ("in", {"1": "one"}, {})),
+        (YAML, "---\nin", ("in", {}, {})),
+        ({**YAML, "separator": "====="}, "x: 1\n=====\nin", ("in", {"x": 1}, {})),
     ],
 )
 def test_a_header_is_parted_into_params_and_settings(
-    workspace: Workspace, options: str, content: str, sent: str | None
+    tmp_path: Path, header: object, content: str, parts: tuple[object, ...]
 ) -> None:
-    workspace.write("inputs/a", content)
-    workspace.write("snapshots/t@a.snap", sent or "")
-    insta_suite(workspace, TELL if sent else "def render(case): return str(len(case.params['x']))", options)
-    if sent is None:  # a lone surrogate can be sent, and no reference can hold it
-        workspace.write("snapshots/t@a.snap", "1")
-    ran = workspace.run("check")
-    assert ran.first.startswith("PASS 1/1 pass · port"), ran
+    write(tmp_path, "inputs/a", content)
+    options = {**PLAIN, "header": header} if header else PLAIN
+    (case,) = insta.inputs("s", tmp_path, options)
+    assert isinstance(case, Case)
+    assert (case.input, case.params, case.settings) == parts
+
+
+def test_params_settings_and_shared_files_reach_the_port(workspace: Workspace) -> None:
+    workspace.write("inputs/a", '{"x": [NaN, "\u00e9"], "$settings": {"y": 2}}\n---\nin')
+    workspace.write("refs/b", "B")
+    workspace.write("snapshots/t@a.snap", '["a", "in", {"x": [NaN, "\u00e9"]}, {"y": 2}, {"b": "B"}]')
+    insta_suite(workspace, TELL, 'header = { format = "json", settings = "$settings" }\nshared = ["refs/*"]')
+    assert workspace.run("check").first.startswith("PASS 1/1 pass · port")
 
 
 @pytest.mark.parametrize(

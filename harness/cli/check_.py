@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from contextlib import closing, contextmanager
@@ -14,12 +15,13 @@ import click
 
 from harness.check import Request, check
 from harness.cli import hush
+from harness.config import locate
 from harness.digest.text import render
 from harness.errors import UsageError
 from harness.events import Completed
 from harness.model import Verdict, strongest
 from harness.reading import Selection
-from harness.records import Delta
+from harness.records import Delta, Typed
 from harness.reports import plain
 from harness.runner import Stop
 from harness.session import open_workspace
@@ -84,7 +86,7 @@ def command(
                 if isinstance(event, Completed):
                     name = event.run
         run = store.run(name)
-        print_digest(digest_of(store, run))
+        print_digest(digest_of(store, run, typed(workspace, run.target)))
         if export is not None:
             from harness.reports.export import write  # noqa: PLC0415 - only when asked for
 
@@ -108,11 +110,22 @@ def chosen(workspace: Workspace, cases: tuple[str, ...], suites: tuple[str, ...]
     return Selection(cases, suites, stages)
 
 
-def digest_of(store: Store, run: StoredRun) -> str:
+def digest_of(store: Store, run: StoredRun, typed: Typed) -> str:
     """Render the digest of a stored run against its baseline."""
-    baseline = store.baseline(run) if run.whole and run.state == "complete" else None
+    baseline = store.baseline(run) if run.state == "complete" and not run.selection else None
     delta = store.delta(run, baseline) if baseline else Delta()
-    return render(run, store.results(run, "failed"), store.results(run, "stale"), delta)
+    return render(run, store.results(run, "failed"), store.results(run, "stale"), delta, typed)
+
+
+def typed(workspace: Workspace, target: str) -> Typed:
+    """Say how commands about this target have to be typed from the working folder."""
+    try:
+        here = locate(Path.cwd()).parent == workspace.folder
+    except UsageError:
+        here = False
+    default = workspace.config.target(None).name
+    where = "" if here else f" -C {shlex.quote(os.path.relpath(workspace.folder))}"
+    return Typed(where, "" if target == default else f" --target {target}")
 
 
 def _failed(store: Store, target: str) -> frozenset[str]:

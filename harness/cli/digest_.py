@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.check_ import digest_of, print_digest
+from harness.cli.check_ import digest_of, print_digest, typed
 from harness.errors import UsageError
 from harness.session import open_workspace
 from harness.store import Store
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(folder: Path, run_id: str | None) -> int:
     """Print the digest of a stored run again; the last one if none is named."""
-    store = Store(open_workspace(folder).folder)
+    workspace = open_workspace(folder)
+    store = Store(workspace.folder)
     run = store.run(run_id) if run_id else store.last_run()
     if run is None:
         raise UsageError("there is no run yet; harness check makes one")
-    print_digest(digest_of(store, run))
+    print_digest(digest_of(store, run, typed(workspace, run.target)))
     return 0

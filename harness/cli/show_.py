@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli.check_ import typed
 from harness.digest.case import Page, render
 from harness.reading import find
 from harness.session import open_workspace
+from harness.skiplist import EMPTY
 from harness.store import Store
 from harness.wire import content_out
 
@@ -39,11 +41,12 @@ def command(folder: Path, case: str, target_name: str | None, run_id: str | None
     result = store.result(run, entry.job.case.id) if run else None
     excuse = entry.plan.excuse
     kept_out = f"{excuse.status}: {excuse.reason}" if excuse is not None and not excuse.run else ""
-    stale = result is not None and result.plan is not None and result.plan != entry.plan.hash
-    click.echo(
-        render(Page(entry.job.case.id, _detail(entry), _place(entry), run, result, stale, kept_out), full=full),
-        nl=False,
-    )
+    aside = run is not None and "--no-skips" in run.selection
+    judged = find(workspace, target, entry.job.case.id, EMPTY) if aside else entry
+    stale = result is not None and result.plan is not None and result.plan != judged.plan.hash
+    how = typed(workspace, target.name)
+    page = Page(entry.job.case.id, _detail(entry), _place(entry), run, result, stale, how, kept_out)
+    click.echo(render(page, full=full), nl=False)
     return 0
 
 

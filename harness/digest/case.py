@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.model import Json
-    from harness.records import StoredResult, StoredRun
+    from harness.records import StoredResult, StoredRun, Typed
 
 _LINES = 60
 _WIDTH = 400
@@ -30,6 +30,7 @@ class Page:
     result: StoredResult | None
     stale: bool
     """Whether input, references or rules have changed since that run."""
+    typed: Typed
     excuse: str = ""
     """Its entry in the skip list now."""
 
@@ -43,7 +44,7 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
     result, detail = page.result, page.detail
     yield _standing(page)
     if page.stale:
-        yield "note: the case or its rules have changed since that run; harness check it again"
+        yield f"note: the case or its rules have changed since that run; {page.typed.command(f'check {page.id}')}"
     yield f"input      {page.place}"
     for reference in detail["references"]:
         yield f"reference  {reference['place']}  {reference['name']}, judged by {reference['rule']}"
@@ -63,13 +64,15 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
     if result is not None and result.stderr:
         yield from _block("stderr, its own: the case ran alone", result.stderr, most)
     if result is not None and result.standing != "passed":
-        yield f"next: harness repro {page.id}"
+        yield f"next: {page.typed.command(f'repro {page.id}')}"
 
 
 def _standing(page: Page) -> str:
     result, run = page.result, page.run
     if result is None or run is None:
-        return f"{page.id}  has not run" + (f"  [{page.excuse}]" if page.excuse else f" yet; harness check {page.id}")
+        return f"{page.id}  has not run" + (
+            f"  [{page.excuse}]" if page.excuse else f" yet; {page.typed.command(f'check {page.id}')}"
+        )
     words = f"{page.id}  {result.outcome}" + (f" ({result.achieved})" if result.achieved else "")
     words += f": {' '.join(printable_lines(result.why))}" if result.why else ""
     words += f"  [{result.standing}: {result.reason}]" if result.reason else ""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from harness.model import Json
-    from harness.records import Delta, StoredResult, StoredRun
+    from harness.records import Delta, StoredResult, StoredRun, Typed
 
 _WIDTH = 150
 _LINES_A_GROUP = 12
@@ -19,28 +19,30 @@ _NOTES_OF_A_SORT = 3
 _END = 12
 
 
-def render(run: StoredRun, failures: Iterable[StoredResult], stale: Iterable[StoredResult], delta: Delta) -> str:
+def render(
+    run: StoredRun, failures: Iterable[StoredResult], stale: Iterable[StoredResult], delta: Delta, typed: Typed
+) -> str:
     """Write the digest of a run; ends with a newline."""
     lines = [headline(run, delta)]
     order = [stage for stage, _, _ in run.summary["stages"]]
     if len(order) > 1 and "PASS" not in run.verdicts:
         lines.append(" · ".join(f"{stage} {passed}/{scope}" for stage, passed, scope in run.summary["stages"]))
     lines += _target(run)
-    lines += [f"REGRESSED {case}" for case in delta.regressed]
-    lines += [f"gone      {case} (was there in the last whole run)" for case in delta.gone]
-    lines += [
-        f"stale     {result.id}: listed ({_short(result.reason)}), yet it passes; remove its entry from skiplist.toml"
-        for result in stale
-    ]
-    groups: dict[tuple[str, str], list[StoredResult]] = defaultdict(list)
+    lines += _some([f"REGRESSED {case}" for case in delta.regressed], "REGRESSED")
+    gone = "gone      {}: it was there in the last whole run; restore it, or change [source] rev"
+    lines += _some([gone.format(case) for case in delta.gone], "gone")
+    listed = "stale     {}: listed ({}), yet it passes; remove its entry from skiplist.toml, or narrow its glob"
+    lines += _some([listed.format(result.id, _short(result.reason)) for result in stale], "stale")
+    # Only what is printed is kept: a reply may be 16 MB, and there may be thousands.
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for result in failures:
-        groups[result.stage, group_of(result)].append(result)
+        groups[result.stage, group_of(result)].append((result.id, one_line(result)))
     ordered = sorted(groups.items(), key=lambda item: (order.index(item[0][0]), -len(item[1]), item[0]))
     for (stage, group), members in ordered:
-        lines += _group(stage, group, members)
+        lines += _group(stage, group, members, typed)
     lines += _notes(run.notices)
     if ordered:
-        lines.append(f"next: harness show {ordered[0][1][0].id}")
+        lines.append(f"next: {typed.command(f'show {ordered[0][1][0][0]}')}")
     return "\n".join(lines) + "\n"
 
 
@@ -105,10 +107,10 @@ def group_of(result: StoredResult) -> str:
 def holes(text: str) -> str:
     """Replace quoted texts and numbers, so that alike messages are alike."""
     out: list[str] = []
-    quote = ""
+    quote = before = ""
     for char in printable(text):
         if quote:
-            if char == quote:
+            if char == quote and before != "\\":
                 quote = ""
                 out.append("_")
         elif char in "'\"`":
@@ -118,6 +120,7 @@ def holes(text: str) -> str:
                 out.append("#")
         else:
             out.append(char)
+        before = char
     return "".join(out)
 
 
@@ -129,25 +132,32 @@ def _target(run: StoredRun) -> Iterator[str]:
         yield shorten(printable(line), 200)
 
 
-def _group(stage: str, group: str, members: Sequence[StoredResult]) -> Iterator[str]:
+def _group(stage: str, group: str, members: Sequence[tuple[str, str]], typed: Typed) -> Iterator[str]:
     yield f"[{stage}] x{len(members)} {group}"
-    for member in members[:_LINES_A_GROUP]:
-        yield f"  {member.id.partition('/')[2]}  {shorten(one_line(member), _WIDTH)}"
+    for case, line in members[:_LINES_A_GROUP]:
+        yield f"  {case.partition('/')[2]}  {line}"
     if len(members) > _LINES_A_GROUP:
         rest = members[_LINES_A_GROUP:]
-        names = shorten(", ".join(member.id.partition("/")[2] for member in rest), _WIDTH)
-        yield f"  +{len(rest)} more: {names} (harness list --standing failed)"
+        names = shorten(", ".join(case.partition("/")[2] for case, _ in rest), _WIDTH)
+        yield f"  +{len(rest)} more: {names} ({typed.command('list --standing failed')})"
+
+
+def _some(lines: list[str], what: str) -> list[str]:
+    """Keep the first lines of a kind, and count the rest."""
+    left = len(lines) - _LINES_A_GROUP
+    return lines if left <= 0 else [*lines[:_LINES_A_GROUP], f"+{left} more {what}"]
 
 
 def one_line(result: StoredResult) -> str:
-    """Say what is wrong with one case, in one line."""
+    """Say what is wrong with one case, in one line; each side of a difference is cut by itself."""
     want, got = texts(result)
     if want is None or got is None or not (result.why or "").endswith("output differs"):
-        return printable(result.why or "")
+        return shorten(printable(result.why or ""), _WIDTH)
     if want.rstrip() == got.rstrip():
         return f"only the end differs: -{want[-_END:]!r} +{got[-_END:]!r}"
     number, expected, found = first_difference(want, got)
-    return f"line {number}: -{printable(expected)} +{printable(found)}"
+    half = _WIDTH // 2
+    return f"line {number}: -{shorten(printable(expected), half)} +{shorten(printable(found), half)}"
 
 
 def texts(result: StoredResult) -> tuple[str | None, str | None]:

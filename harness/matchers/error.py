@@ -108,7 +108,7 @@ def _differs(name: str, want: str, got: str | float | None, spec: Mapping[str, J
     likeness = round(ratio(want, have) / 100, _PLACES)
     if likeness >= spec["similar"]:
         return None
-    return f"{name} {have!r} (want {want!r}; similar {likeness:.2f} < {spec['similar']})"
+    return f"{name} {have!r} (want {want!r}; similar {likeness:.3f} < {spec['similar']})"
 
 
 def _unescape(escape: re.Match[str]) -> str:

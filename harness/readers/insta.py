@@ -110,11 +110,21 @@ def inputs(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Case
 
 
 def write(root: Path, options: Mapping[str, Json], case: Case, text: str) -> tuple[str, str]:
-    """Say what file a recorded reference belongs into, and what must stand in it."""
+    """Say what file a recorded reference belongs into, and what must stand in it.
+
+    What is there already keeps its front matter, and stays to the byte where insta would call it equal.
+    """
+    path = _snapshot(root, options, case)
+    before = read_file(path) if os.path.isfile(path) else ""
+    if isinstance(before, str) and (opening := _DASHES.match(before)):
+        closing = _DASHES.search(before, opening.end())
+        if closing is not None:
+            equal = canonical(before[closing.end() :]) == canonical(text)
+            return path, before if equal else f"{before[: closing.end()]}{_normal(text)}\n"
     metadata: dict[str, Json] = {"info": dict(case.params)} if case.params else {}
     metadata["input_file"] = os.path.relpath(case.place.path, root)
     front = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False, width=sys.maxsize)
-    return _snapshot(root, options, case), f"---\n{front}---\n{_normal(text)}\n"
+    return path, f"---\n{front}---\n{_normal(text)}\n"
 
 
 @dataclass(frozen=True, slots=True)

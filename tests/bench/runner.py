@@ -36,7 +36,7 @@ WORKERS = 4
 MINIJINJA_CASES = 226
 
 # As for a user: byte code is cached, output is buffered, no heartbeats for CI.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("PYTHON")}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("PY")}
 ENVIRONMENT |= {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, KIT))), "HARNESS_SUITES": str(SUITES)}
 ENVIRONMENT |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
