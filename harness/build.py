@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -63,12 +64,12 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str], wake:
         code = _wait(process, wake)
         if code == 0:
             return None
-        how = f"exited with {code}" if code > 0 else f"was killed by {signal.Signals(-code).name}"
+        how = f"exited with {code}" if code > 0 else f"was killed by signal {-code}"
         return Broken(tuple(argv), how, telling(_last(output)))
 
 
 def _wait(process: subprocess.Popen[bytes], wake: int) -> int:
-    """Wait for the end of a command, and bring it about when `wake` says so; nothing of it survives."""
+    """Wait for the end of a command, and bring it about when `wake` says so; nothing of its process group survives."""
     ends = [os.pidfd_open(process.pid)] if hasattr(os, "pidfd_open") else []
     try:
         while process.poll() is None:
@@ -82,8 +83,8 @@ def _wait(process: subprocess.Popen[bytes], wake: int) -> int:
     finally:
         for end in ends:
             os.close(end)
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # also what it left in the background
     return process.wait()
 
 

@@ -62,7 +62,11 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     reading = Reading(workspace, request.target, skips, request.selection)
     entries = reading.entries()
     ahead = list(islice(entries, READ_AHEAD))
-    writer = store.begin(_new_run(workspace, request))
+    new = _new_run(workspace, request)
+    if request.whole:
+        reading.missing = store.ids_before(new) - reading.read
+    writer = store.begin(new)
+    reading.begun = time.time()
     course = _Course(workspace, request, stop, writer, Tally({stage: [0, 0] for stage in workspace.config.stages}))
     try:
         yield from course.build()
@@ -78,14 +82,13 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     tally.left_out = reading.left_out
     tally.selection = str(request.selection)
     whole = request.whole and not tally.cut_short and not tally.target_down
-    if whole:
-        writer.flush()
-        tally.gone = len(store.gone(store.run(writer.id)))
+    tally.gone = len(reading.missing) if whole else 0
+    verdicts = decide(tally)
     notices = [*reading.notices, *course.oddities, *(course.unused() if whole else ())]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
         seconds=round(time.monotonic() - began, 3),
-        verdicts=[verdict.value for verdict in decide(tally)],
+        verdicts=[verdict.value for verdict in verdicts],
         summary=tally.as_json(),
         whole=int(whole and not tally.gone),
         program=_program(workspace, request.target),
@@ -93,7 +96,8 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
         notices=[str(notice) for notice in notices],
         stderr=course.stderr,
     )
-    yield Completed(writer.id)
+    store.verify(writer.id, [verdict.value for verdict in verdicts], tally.as_json())
+    yield Completed(writer.id, tuple(verdicts))
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from harness.model import Ready
 
 if TYPE_CHECKING:
-    from harness.model import Result
+    from harness.model import Result, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The run is in the store, under this id."""
+    """The run is in the store, under this id; `verdicts` are what the harness found, whatever a store says later."""
 
     run: str
+    verdicts: tuple[Verdict, ...]
 
 
 Event: TypeAlias = Building | Ready | Finished | Completed

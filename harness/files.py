@@ -144,6 +144,7 @@ def as_content(data: bytes) -> Content:
 def shared(root: Path, globs: Sequence[str]) -> Iterator[Shared | Misfit | Fault]:
     """Read the files that the cases of a suite share; their names are relative to their glob's fixed folder."""
     files: dict[str, Content] = {}
+    paths: set[str] = set()
     for glob in globs:
         empty = True
         for found in find(root, glob):
@@ -159,9 +160,10 @@ def shared(root: Path, globs: Sequence[str]) -> Iterator[Shared | Misfit | Fault
                 yield Fault(Place(path), f"a second shared file named {name!r}; narrow the globs of `shared`")
             else:
                 files[name] = content
+                paths.add(os.path.realpath(path))
         if empty:
             yield nothing_fits("shared", glob, root)
-    yield Shared(files)
+    yield Shared(files, frozenset(paths))
 
 
 def nothing_fits(option: str, glob: str, root: Path) -> Misfit:

@@ -59,6 +59,8 @@ class Shared:
     """Files that all cases of a suite may use; sent to a worker once. A reader yields it before any case."""
 
     files: Mapping[str, Content]
+    paths: frozenset[str] = frozenset()
+    """Where they lie, links resolved: none of them may be a reference."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from harness.plan import fingerprint, plan, unreadable
 from harness.session import described, load_skiplist
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, KeysView, Mapping
 
     from harness.config import TargetConfig
     from harness.model import Content, Found, Plan
@@ -83,11 +84,20 @@ class Reading:
     notices: list[Notice] = field(default_factory=list)
     left_out: int = 0
     """Cases that were read, and not wanted."""
+    missing: set[str] = field(default_factory=set)
+    """Ids of the last whole run that have not been read yet: what is left at the end is gone."""
+    begun: float | None = None
+    """When the first foreign program was started, in seconds since the epoch."""
     _faults: list[Fault] = field(default_factory=list)
     _ids: dict[str, None] = field(default_factory=dict)
     """Every id so far; for 50,000 of them a dict takes half the memory of a set."""
     _used: set[str] = field(default_factory=set)
     _matched: set[str] = field(default_factory=set)
+
+    @property
+    def read(self) -> KeysView[str]:
+        """The ids that have been read so far."""
+        return self._ids.keys()
 
     def entries(self) -> Iterator[Entry]:
         """Yield the wanted cases. Raises InputError with all faults, UsageError for a name that selects nothing.
@@ -104,18 +114,21 @@ class Reading:
         canonical = suite.reader.canonical
         how = described(self.workspace, self.target, suite)
         shared: Mapping[str, Content] = {}
+        lent: frozenset[str] = frozenset()
         common = fingerprint(shared, config.limits, canonical, how)
         read: Iterator[Found] = suite.reader.read(config.name, self.workspace.config.root, config.options)
         for found in read:
             match found:
                 case Case():
+                    if lent:
+                        self._faults.extend(_lent(found, lent))
                     if self._wanted(found, suite):
                         number = len(self._ids)
                         judged_by = self._plan(found, suite, common)
                         if not self._faults:
                             yield Entry(Job(found, shared, config.limits, number), judged_by, suite)
-                case Shared(files):
-                    shared = files
+                case Shared(files, paths):
+                    shared, lent = files, paths
                     common = fingerprint(shared, config.limits, canonical, how)
                 case Notice():
                     self.notices.append(found)
@@ -141,6 +154,9 @@ class Reading:
         if case_id in self._ids:
             self._faults.append(self._repeated(case, suite))
         self._ids[case_id] = None
+        self.missing.discard(case_id)
+        if self.begun is not None:
+            self._faults.extend(_changed_since(self.begun, case))
         if case.input is None and suite.config.out_of_scope is None:
             says = f"suite {case.suite!r} has no input for this; name `inputs`, or declare `out_of_scope`"
             self._faults.append(Fault(case.place, says))
@@ -174,6 +190,9 @@ class Reading:
     def _close(self) -> None:
         if self._faults:
             raise InputError(self._faults)
+        vanished = sorted((self.selection.ids or frozenset()) - self.read)
+        if vanished:
+            raise UsageError(f"{vanished[0]} failed in the last run and is no more; run harness check without --failed")
         for pattern in self.selection.patterns:
             if pattern not in self._matched:
                 hint = " fits" if is_glob(pattern) else toml.nearest(pattern, self._ids)
@@ -199,3 +218,23 @@ def find(workspace: Workspace, target: TargetConfig, name: str, skips: SkipList 
             f"{name!r} is {len(found)} cases: {', '.join(entry.job.case.id for entry in found[:5])}; name one"
         )
     return found[0]
+
+
+def _changed_since(begun: float, case: Case) -> Iterator[Fault]:
+    """Find what was written after the port was started: nothing that judges it may come from its hand.
+
+    The time is the inode's own, which no program can set.
+    """
+    for place in (case.place, *(reference.place for reference in case.references)):
+        if os.path.exists(place.path) and os.stat(place.path).st_ctime > begun:
+            says = "was changed while the run went on; see what the build or the port writes, restore it and run again"
+            yield Fault(place, says)
+
+
+def _lent(case: Case, lent: frozenset[str]) -> Iterator[Fault]:
+    """Find references among the files that are sent to workers."""
+    for reference in case.references:
+        if os.path.realpath(reference.place.path) in lent:
+            yield Fault(
+                reference.place, "is a reference, and `shared` would send it to the port; narrow the globs of `shared`"
+            )

@@ -479,7 +479,7 @@ class _Floor:
     def _settle_pipelined(self, worker: Worker, end: End, how: _Ending) -> None:
         """Ask those under suspicion again, each alone: what is laid to a case here would be laid to it by chance."""
         if worker.garbage is not None:  # it may be the doing of the case before it as well as of the next
-            self._tasks.extend(Task((answer.job,)) for answer in worker.answers)
+            self._tasks.extend(Task((answer.job,), suspect=_went(worker, end, how)) for answer in worker.answers)
             worker.answers.clear()
         elif not worker.due and worker.wanted:
             self._oddities[f"a worker {_left(end, how)} between two cases, and another took over"] += 1
@@ -487,7 +487,7 @@ class _Floor:
         self._mutter(worker)
         if worker.due:
             suspect, *others = worker.unanswered()
-            self._tasks.append(Task((suspect,), hung=how == "late", suspect=True))
+            self._tasks.append(Task((suspect,), hung=how == "late", suspect=_went(worker, end, how)))
             self._again.extendleft(reversed(others))
 
     def _settle_task(self, worker: Worker, task: Task, end: End, how: _Ending, half: str) -> None:
@@ -502,6 +502,9 @@ class _Floor:
         elif worker.garbage is not None:
             blamed = replace(worker.answers.pop(), observation=worker.garbage)
         elif task.suspect:
+            self._oddities[
+                f"a worker {task.suspect} in the middle of its cases; alone, the one in question answered"
+            ] += 1
             self._on_answered_alone()
         last = blamed or worker.answers[-1]
         self._release(worker)
@@ -560,6 +563,12 @@ def _why_not(worker: Worker, end: End, how: _Ending) -> str:
 
 def _left(end: End, how: _Ending) -> str:
     return "closed its stdout" if how == "let go" else ended(end.exit)
+
+
+def _went(worker: Worker, end: End, how: _Ending) -> str:
+    if worker.garbage is not None:
+        return "said what is not the protocol"
+    return "did not answer in time" if how == "late" else _left(end, how)
 
 
 def _room() -> int:

@@ -243,10 +243,23 @@ class Store:
             GROUP BY results.id"""
         return {row["id"]: row["standing"] for row in self._query(query, (target,))}
 
-    def gone(self, run: StoredRun) -> tuple[str, ...]:
-        """List the cases that the baseline had and a run has not; none when the source is at another revision."""
-        before = self.baseline(run)
-        return self.delta(run, before).gone if before is not None and before.source == run.source else ()
+    def ids_before(self, run: StoredRun) -> set[str]:
+        """List the cases of the last whole run of a target: none when the source is at another revision."""
+        before = self.last_whole(run.target)
+        if before is None or before.source != run.source:
+            return set()
+        return {row["id"] for row in self._query("SELECT id FROM results WHERE run = ?", (before.id,))}
+
+    def verify(self, name: str, verdicts: list[str], summary: Mapping[str, Json]) -> None:
+        """See that a run stands in the store as it was written: the port can reach the file. Raises StoreError."""
+        run = self.run(name)
+        counts = self._query("SELECT standing, count(*) AS cases FROM results WHERE run = ? GROUP BY standing", (name,))
+        found = {row["standing"]: row["cases"] for row in counts}
+        strangers = [row["name"] for row in self._query("SELECT name FROM sqlite_master WHERE type = 'trigger'", ())]
+        if strangers or [*run.verdicts] != verdicts or run.summary != summary or found != summary["standings"]:
+            raise StoreError(
+                f"{self.path}: was changed by something else while the run went on; remove it and run again"
+            )
 
     def delta(self, run: StoredRun, before: StoredRun) -> Delta:
         """Compare two runs case by case. Passed and stale are good; everything else is not."""
@@ -303,7 +316,11 @@ class RunWriter:
         self._store.end(
             self.id,
             {
-                name: value if isinstance(value, str | int | float | None) else json.dumps(value)
+                name: _clean(value)
+                if isinstance(value, str)
+                else value
+                if isinstance(value, int | float | None)
+                else json.dumps(value)
                 for name, value in changes.items()
             },
         )

@@ -57,6 +57,8 @@ def ready(line: bytes) -> Ready:
         raise WireFault(f'not {{"ready": {VERSION}, "name": ..., "version": ...}}')
     if not isinstance(name, str) or not isinstance(found.get("version"), str):
         raise WireFault("`ready` without a `name` and a `version`")
+    if not (name + found["version"]).isprintable():
+        raise WireFault("a `name` or `version` with control characters")
     return Ready(name, found["version"])
 
 

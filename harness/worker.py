@@ -40,8 +40,8 @@ class Task:
     jobs: tuple[Job, ...]
     hung: bool = False
     """Whether they were asked before, and one hung: then this is the last chance."""
-    suspect: bool = False
-    """Whether a pipelined worker has ended over it."""
+    suspect: str = ""
+    """How a pipelined worker has ended over it, if one has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -422,7 +422,9 @@ def test_every_key_has_its_place_on_its_page() -> None:
     for page, known in pages.items():
         written = (ROOT / "docs" / "reference" / f"{page}.md").read_text(encoding="utf-8")
         assert known, page
-        assert [key for key in sorted(known) if not re.search(rf"`{key}`|[\[.]{key}[\].]|{{ {key} =", written)] == [], page
+        assert [key for key in sorted(known) if not re.search(rf"`{key}`|[\[.]{key}[\].]|{{ {key} =", written)] == [], (
+            page
+        )
 
 
 def test_every_normalisation_has_its_place_on_its_page() -> None:

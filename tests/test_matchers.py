@@ -317,7 +317,7 @@ def test_a_similar_field_passes_at_its_threshold_and_fails_just_below(tenths: in
     assert matcher.match(want, ErrorReply({"kind": "", "detail": have}), pairs.canonical) == PASSES
     worse = "a" * (tenths - 1) + "b" * (11 - tenths)
     got = matcher.match(want, ErrorReply({"kind": "", "detail": worse}), pairs.canonical)
-    assert got == wrong(f"detail {worse!r} (want {want!r}; similar {(tenths - 1) / 10:.2f} < {tenths / 10})")
+    assert got == wrong(f"detail {worse!r} (want {want!r}; similar {(tenths - 1) / 10:.3f} < {tenths / 10})")
 
 
 def test_similar_needs_the_field_to_be_there() -> None:
@@ -355,9 +355,22 @@ def test_the_escapes_of_rust_json_and_c_are_known(written: str, meant: str) -> N
 
 def test_an_error_whose_whole_text_equals_the_reference_is_exact_by_the_formats_own_rule() -> None:
     matcher = error.make({"pattern": PATTERN, "fields": STRICT})
-    reply = ErrorReply({"kind": "Anything", "text": RUST + "\n\n"})
+    reply = ErrorReply({"kind": RIGHT["kind"], "text": RUST + "\n\n"})
     assert matcher.match(RUST, reply, insta.canonical) == Match(Strength.EXACT)
     assert isinstance(matcher.match(RUST, reply, pairs.canonical), Mismatch)
+
+
+@pytest.mark.parametrize("field", ["kind", "line", "name"])
+def test_the_right_text_does_not_cover_for_a_field_that_says_otherwise(field: str) -> None:
+    matcher = error.make({"pattern": PATTERN, "fields": STRICT})
+    reply = ErrorReply({**RIGHT, "text": RUST, field: "other"})
+    assert isinstance(matcher.match(RUST, reply, insta.canonical), Mismatch)
+
+
+def test_a_pattern_that_takes_nothing_out_of_a_reference_is_a_fault_of_the_reference() -> None:
+    matcher = error.make({"pattern": r"(?:kind: (?P<kind>\w+))?", "fields": {"kind": "exact"}})
+    with pytest.raises(ReferenceFault, match="takes no field"):
+        matcher.match("no such thing in here", ErrorReply({"kind": "Nope"}), pairs.canonical)
 
 
 def test_when_every_field_is_ignored_any_error_will_do_and_the_strength_says_so() -> None:

@@ -337,7 +337,7 @@ def test_a_heart_beats_on_stderr_while_nothing_happens(capsys: pytest.CaptureFix
     with heartbeat(every=0.01) as show:
         show(Building(("make", "all")))
         time.sleep(0.1)
-        show(Completed("7f3a"))
+        show(Completed("7f3a", ()))
     out, err = capsys.readouterr()
     assert out == ""
     assert set(err.splitlines()) == {"harness: running `make all`"}

@@ -79,13 +79,13 @@ def command(
         selection = chosen(workspace, cases, suites, stages)
         if failed:
             selection = replace(selection, ids=_failed(store, target.name))
-        name = ""
+        completed = Completed("", (Verdict.NOTHING,))
         with _reporter() as show, interruptible() as stop:
             for event in check(workspace, Request(target, selection, max_fail, skips=not no_skips), store, stop):
                 show(event)
                 if isinstance(event, Completed):
-                    name = event.run
-        run = store.run(name)
+                    completed = event
+        run = store.run(completed.run)
         print_digest(digest_of(store, run, typed(workspace, run.target)))
         if export is not None:
             from harness.reports.export import write  # noqa: PLC0415 - only when asked for
@@ -96,7 +96,7 @@ def command(
                 raise UsageError(
                     f"--json {export}: can not be written ({problem.strerror}); name another file"
                 ) from problem
-    return strongest([Verdict(word) for word in run.verdicts]).exit_code
+    return strongest(completed.verdicts).exit_code
 
 
 def chosen(workspace: Workspace, cases: tuple[str, ...], suites: tuple[str, ...], stages: tuple[str, ...]) -> Selection:

@@ -145,8 +145,12 @@ def _lines(who: str, observation: Observation) -> Iterator[str]:
         case ErrorReply(fields, frames):
             yield f"--- {who}: error"
             alone = not fields.keys() - {"kind", "message", "text"}
-            yield from (f"{key:10} {printable(str(value))}" for key, value in fields.items() if key != "text" or alone)
-            yield from (f"  in {frame}" for frame in frames)
+            yield from (
+                f"{printable(key):10} {printable(str(value))}"
+                for key, value in fields.items()
+                if key != "text" or alone
+            )
+            yield from (f"  in {printable(frame)}" for frame in frames)
         case _:
             outcome = judge(plan(Case("", "", "", (), Place("")), (), None, str, b""), observation)
             yield f"--- {who}: {outcome.word}{'' if isinstance(outcome, Passed) else f': {printable(outcome.why)}'}"

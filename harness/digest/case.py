@@ -50,7 +50,7 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
         yield f"reference  {reference['place']}  {reference['name']}, judged by {reference['rule']}"
     for name in ("params", "settings"):
         if detail[name]:
-            yield f"{name:10} {json.dumps(detail[name], ensure_ascii=False)}"
+            yield f"{name:10} {printable(json.dumps(detail[name], ensure_ascii=False))}"
     yield from _block("input", _text(detail["input"]), most)
     reply = result.reply if result is not None else None
     if reply is None:
@@ -95,7 +95,7 @@ def _compared(detail: Mapping[str, Json], reply: Mapping[str, Json], most: int |
             more = f", the first of {others + 1} allowed" if others else ""
             yield from _diff(f"{name}: -want +got{more}", want, _text(got), most)
     if not outputs:
-        text = json.dumps(reply, ensure_ascii=False)
+        text = printable(json.dumps(reply, ensure_ascii=False))
         yield f"--- got: {text if most is None else shorten(text, _WIDTH)}"
 
 
@@ -103,8 +103,8 @@ def _error(detail: Mapping[str, Json], error: Mapping[str, Json], most: int | No
     """Put the fields first, which were compared. Two error texts differ in most lines: their diff is for `--full`."""
     fields = {key: str(value) for key, value in error.items() if key not in {"text", "frames"}}
     yield "--- error got"
-    yield from (f"{key:10} {printable(value)}" for key, value in fields.items())
-    yield from (f"  in {frame}" for frame in error.get("frames", []))
+    yield from (f"{printable(key):10} {printable(value)}" for key, value in fields.items())
+    yield from (f"  in {printable(frame)}" for frame in error.get("frames", []))
     if most is not None and "text" in error and not fields.keys() - {"kind", "message"}:
         yield from _block("error text got", error["text"], most)
     for reference in detail["references"]:

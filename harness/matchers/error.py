@@ -71,15 +71,20 @@ class Error:
         found = self._pattern.search(reference)
         if found is None:
             raise ReferenceFault("`pattern` finds nothing in this reference; widen it, or narrow the rule")
-        if got.text is not None and same(reference, got.text, canonical):
-            return Match(Strength.EXACT)
-        wrong = [
-            why
-            for name, spec in self._fields.items()
-            if found[name] is not None and spec != "ignored"
-            if (why := _differs(name, found[name], got.fields.get(name), {} if spec == "exact" else spec))
-        ]
-        return Mismatch("wrong error: " + ", ".join(wrong)) if wrong else Match(self.allowed)
+        wanted = {name: found[name] for name in self._fields if found[name] is not None}
+        if not wanted:
+            raise ReferenceFault("`pattern` takes no field out of this reference; widen it, or narrow the rule")
+        # An equal text says it all; but what is told beside it must not say otherwise.
+        whole = got.text is not None and same(reference, got.text, canonical)
+        wrong: list[str] = []
+        for name, want in wanted.items():
+            spec, have = self._fields[name], got.fields.get(name)
+            if spec != "ignored" and not (whole and have is None):
+                why = _differs(name, want, have, {} if spec == "exact" else spec)
+                wrong += [why] if why else []
+        if wrong:
+            return Mismatch("wrong error: " + ", ".join(wrong))
+        return Match(Strength.EXACT if whole else self.allowed)
 
 
 def make(options: Mapping[str, Json]) -> Error:
