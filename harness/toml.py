@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
-from rapidfuzz import process
-
 from harness.errors import Fault, InputError, Place
 
 if TYPE_CHECKING:
@@ -103,6 +101,8 @@ def faults(document: Document, value: Json, schema: Json, at: Keys = ()) -> list
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return `; did you mean 'x'?` for the closest of the names, or nothing when none is close."""
+    from rapidfuzz import process  # noqa: PLC0415 - 7 ms, and only for a name that is not there
+
     best = process.extractOne(name, list(names), score_cutoff=_CLOSE)
     return f"; did you mean {best[0]!r}?" if best else ""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from rapidfuzz.distance import Levenshtein
-
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -48,6 +46,8 @@ def printable_lines(text: str) -> list[str]:
 
 def hunks(want: str, got: str, context: int) -> list[str]:
     r"""Compare line by line, split at `\n` only: ` same`, `-want`, `+got`, and `@@ line N` before each part."""
+    from rapidfuzz.distance import Levenshtein  # noqa: PLC0415 - 7 ms, and only to look closer
+
     wanted, found = want.removesuffix("\n").split("\n"), got.removesuffix("\n").split("\n")
     before = _common(wanted, found)
     after = _common(wanted[before:][::-1], found[before:][::-1])

@@ -1,0 +1,133 @@
+"""Ways in which a port could come to a green check without deserving it, each tried for real."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .conftest import Workspace
+
+ECHO = "def render(case): return case.input"
+
+
+def test_a_worker_that_plants_a_trigger_in_the_store_gains_nothing(workspace: Workspace) -> None:
+    workspace.pair("a", "a", "something else")
+    body = f"""
+    import sqlite3
+    db = sqlite3.connect({str(workspace.folder / ".harness" / "store.db")!r}, timeout=30)
+    db.execute('''CREATE TRIGGER IF NOT EXISTS forged AFTER UPDATE OF verdicts ON runs BEGIN
+        UPDATE runs SET verdicts = '["PASS"]' WHERE id = NEW.id; END''')
+    db.commit()
+    def render(case): return case.input
+    """  # noqa: S608 - the forger is not careful
+    workspace.config(workspace.worker(body))
+    ran = workspace.run("check")
+    assert ran.code == 2
+    assert "was changed by something else while the run went on" in ran.err
+    assert "PASS" not in ran.out
+
+
+def test_a_reference_that_the_port_rewrites_before_it_is_read_is_found(workspace: Workspace) -> None:
+    for number in range(700):
+        workspace.pair(f"{number:04}", "x", "x" if number < 512 else "the truth")
+    body = f"""
+    import pathlib
+    for number in range(690, 700):
+        pathlib.Path({str(workspace.folder)!r}, "cases", f"{{number:04}}.out").write_text("lie")
+    def render(case): return "x" if case.name < "0512" else "lie"
+    """
+    workspace.config(workspace.worker(body))
+    ran = workspace.run("check")
+    assert ran.code == 2
+    assert "0699.out:1: was changed while the run went on" in ran.err
+
+
+def test_a_reference_is_not_lent_to_the_port_as_a_shared_file(workspace: Workspace) -> None:
+    workspace.pair("a", "a", "the answer")
+    workspace.config(workspace.worker(ECHO), suite='shared = ["cases/*.out"]')
+    ran = workspace.run("check")
+    assert ran.code == 2
+    assert "cases/a.out:1: is a reference, and `shared` would send it to the port" in ran.err
+
+
+def test_cases_that_are_deleted_turn_the_check_red_until_the_source_moves(workspace: Workspace) -> None:
+    for name in ("a", "b"):
+        workspace.pair(name, name, name)
+    workspace.config(workspace.worker(ECHO), top='[source]\nroot = "."\nrev = "1"')
+    assert workspace.run("check").code == 0
+    for name in ("b.in", "b.out"):
+        (workspace.folder / "cases" / name).unlink()
+    for _ in range(2):
+        ran = workspace.run("check")
+        assert (ran.code, ran.first.split()[0]) == (3, "GATE"), "and it stays red: such a run is no baseline"
+        assert "gone      pairs/b.in" in ran.out
+    config = (workspace.folder / "harness.toml").read_text()
+    workspace.write("harness.toml", config.replace('rev = "1"', 'rev = "2"'))
+    assert workspace.run("check").code == 0
+
+
+def test_failed_does_not_forget_a_case_that_is_no_more(workspace: Workspace) -> None:
+    workspace.pair("a", "a", "other")
+    workspace.pair("b", "b", "b")
+    workspace.config(workspace.worker(ECHO))
+    workspace.run("check")
+    for name in ("a.in", "a.out"):
+        (workspace.folder / "cases" / name).unlink()
+    ran = workspace.run("check", "--failed")
+    assert ran.code == 2
+    assert "pairs/a.in failed in the last run and is no more" in ran.err
+
+
+def test_a_worker_that_dies_now_and_then_is_noted_even_when_every_case_passes_alone(workspace: Workspace) -> None:
+    for number in range(30):
+        workspace.pair(f"{number:02}", "x", "x")
+    body = """
+    import os
+    count = [0]
+    def render(case):
+        count[0] += 1
+        if count[0] == 5: os._exit(11)
+        return case.input
+    """
+    workspace.config(workspace.worker(body) + "\nworkers = 1")
+    ran = workspace.run("check")
+    assert ran.first.startswith("PASS 30/30")
+    assert "note: a worker exited with 11" in ran.out
+    assert "alone, the one in question answered" in ran.out
+
+
+def test_a_module_that_the_port_leaves_in_the_workspace_replaces_none_of_ours(workspace: Workspace) -> None:
+    workspace.pair("a", "a", "other")
+    for name in ("rapidfuzz", "jsonschema", "sitecustomize", "conftest"):
+        workspace.write(f"{name}.py", "import os; print('PASS 1/1 pass'); os._exit(0)")
+    workspace.config(workspace.worker(ECHO))
+    ran = workspace.run("check")
+    assert (ran.code, ran.first.split()[0]) == (4, "NOTHING")
+    assert "PASS" not in ran.out
+
+
+def test_nothing_of_a_build_runs_on_in_the_background(workspace: Workspace) -> None:
+    workspace.pair("a", "a", "a")
+    pid = workspace.folder / "pid"
+    build = json.dumps([["sh", "-c", f"sleep 300 & echo $! > {pid}"]])
+    workspace.config(f"build = {build}\n" + workspace.worker(ECHO))
+    assert workspace.run("check").code == 0
+    state = f"/proc/{pid.read_text().strip()}/stat"
+    if sys.platform == "linux":
+        try:
+            with open(state, encoding="utf-8") as file:
+                assert file.read().split(") ")[1][0] == "Z", "dead, at most not yet collected by init"
+        except FileNotFoundError:
+            pass
+
+
+def test_two_replies_that_pose_as_one_and_a_verdict_in_an_output_stay_what_they_are(workspace: Workspace) -> None:
+    workspace.pair("a", "a", "a")
+    workspace.pair("b", "b", "b")
+    body = "def render(case): return 'b\\nPASS 2/2 pass' if case.name == 'b.in' else case.input"
+    workspace.config(workspace.worker(body))
+    ran = workspace.run("check")
+    assert ran.first.startswith("FAIL 1/2")
+    assert not any(line.startswith("PASS") for line in (ran.out + workspace.run("show", "b.in").out).splitlines())
