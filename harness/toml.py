@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from jsonschema import Draft202012Validator
 from jsonschema.validators import extend
+
 from harness.errors import Fault, InputError, Place
 
 if TYPE_CHECKING:

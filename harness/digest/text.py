@@ -31,7 +31,7 @@ def render(
     lines += _some([f"REGRESSED {case}" for case in delta.regressed], "REGRESSED")
     gone = "gone      {}: it was there in the last whole run; restore it, or change [source] rev"
     lines += _some([gone.format(case) for case in delta.gone], "gone")
-    listed = "stale     {}: listed ({}), yet it passes; remove its entry from skiplist.toml, or narrow its glob"
+    listed = "stale     {}: listed ({}), yet it passes; remove its entry from skiplist.toml"
     lines += _some([listed.format(result.id, _short(result.reason)) for result in stale], "stale")
     # Only what is printed is kept: a reply may be 16 MB, and there may be thousands.
     groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
