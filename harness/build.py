@@ -64,8 +64,7 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str], wake:
         code = _wait(process, wake)
         if code == 0:
             return None
-        how = f"exited with {code}" if code > 0 else f"was killed by signal {-code}"
-        return Broken(tuple(argv), how, telling(_last(output)))
+        return Broken(tuple(argv), ended(code), telling(_last(output)))
 
 
 def _wait(process: subprocess.Popen[bytes], wake: int) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import Fault
@@ -687,6 +687,8 @@ def test_snapshots_alone_are_cases_out_of_scope_and_an_error_otherwise(workspace
 
 @settings(deadline=None, max_examples=150)
 @given(st.text(alphabet=st.sampled_from("-ab \n\r\x1c\xa0"), max_size=12) | st.text(max_size=20))
+@example("---\n---\nbody")  # insta's legacy rule drops one such line, and another each time it is applied
+@example("---\n\nbody")
 def test_what_is_recorded_reads_back_as_equal_to_what_was_said(said: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
