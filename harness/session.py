@@ -197,7 +197,8 @@ def _check_options(
     try:
         module = _module(folder, name, config.folder)
     except Exception as problem:  # noqa: BLE001 - somebody's own module may fail in any way, and its author must hear of it
-        says = f"{word} {name!r} can not be imported ({str(problem) or type(problem).__name__}); correct the module or the name"
+        why = str(problem) or type(problem).__name__
+        says = f"{word} {name!r} can not be imported ({why}); correct the module or the name"
         faults.append(Fault(config.document.place(*keys, word), says))
         return None
     missing = [one for one in _NEEDED[word] if not hasattr(module, one)]
