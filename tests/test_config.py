@@ -278,10 +278,7 @@ def test_an_option_of_another_reader_is_refused(tmp_path: Path) -> None:
         ),
         (
             'matcher = "no.such.module"',
-            (
-                "matcher 'no.such.module' can not be imported (No module named 'no');"
-                " correct the module or the name"
-            ),
+            ("matcher 'no.such.module' can not be imported (No module named 'no'); correct the module or the name"),
         ),
     ],
 )
