@@ -517,6 +517,21 @@ class Result:
     """Whether a failing reply equals the one that its `accepted` entry recorded."""
 
 
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """Something that is wrong with the books, not with the port: what a gate found. Any makes the verdict GATE."""
+
+    says: str
+    """A sentence that ends with the next step."""
+    case: str = ""
+    """The id of the case that it is about, if it is about one."""
+    place: Place | None = None
+    """The line of the config or skip list that caused it."""
+
+    def __str__(self) -> str:
+        return ": ".join(str(part) for part in (self.place, self.case, self.says) if part)
+
+
 class Verdict(StrEnum):
     """What a run comes to, the strongest word first."""
 

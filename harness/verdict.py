@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from harness.model import NotAttempted, NotRun, OutOfScope, Passed, Strength, Verdict
 
 if TYPE_CHECKING:
-    from harness.model import Excuse, Json, Outcome
+    from harness.model import Breach, Excuse, Json, Outcome
 
 Standing: TypeAlias = str
 """passed | stale | failed | a skip-list status | not_run | not_attempted | out_of_scope"""
@@ -51,6 +51,8 @@ class Tally:
     """Why the run is incomplete."""
     gone: int = 0
     """Cases of the last whole run that are no more, though the source's revision is the same."""
+    breaches: tuple[Breach, ...] = ()
+    """What the gates found."""
     target_down: str = ""
     """Why there was nothing to run against."""
     checks_failed: tuple[str, ...] = ()
@@ -79,6 +81,10 @@ class Tally:
             "stages": [[stage, *counts] for stage, counts in self.stages.items() if counts[1]],
             "left_out": self.left_out,
             "cut_short": self.cut_short,
+            "breaches": [
+                {"case": one.case, "says": one.says, "place": str(one.place) if one.place is not None else None}
+                for one in self.breaches
+            ],
             "target_down": self.target_down,
             "checks_failed": list(self.checks_failed),
             "said": list(self.said),
@@ -110,7 +116,7 @@ def decide(tally: Tally) -> list[Verdict]:
         Verdict.TARGET: bool(tally.target_down),
         Verdict.NOTHING: bool(tally.cut_short) or tally.standings["not_run"] > 0 or _empty(tally),
         Verdict.FAIL: tally.standings["failed"] > 0 or bool(tally.checks_failed),
-        Verdict.GATE: tally.standings["stale"] > 0 or tally.gone > 0,
+        Verdict.GATE: tally.standings["stale"] > 0 or tally.gone > 0 or bool(tally.breaches),
     }
     return [verdict for verdict, true in applies.items() if true] or [Verdict.PASS]
 

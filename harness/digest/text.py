@@ -33,6 +33,7 @@ def render(
     lines += _some([gone.format(case) for case in delta.gone], "gone")
     listed = "stale     {}: listed ({}), yet it passes; remove its entry from skiplist.toml"
     lines += _some([listed.format(result.id, _short(result.reason)) for result in stale], "stale")
+    lines += _some([f"gate      {_breach(one)}" for one in run.summary["breaches"]], "for the gate")
     # Only what is printed is kept: a reply may be 16 MB, and there may be thousands.
     groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for result in failures:
@@ -84,6 +85,10 @@ def headline(run: StoredRun, delta: Delta) -> str:
     parts += [f"{standings[key]} {name}" for key, name in names.items() if standings.get(key)]
     parts += [f"incomplete: {summary['cut_short']}"] if summary["cut_short"] else []
     return " · ".join([*parts, f"{run.target} run {run.id}"])
+
+
+def _breach(breach: Mapping[str, Json]) -> str:
+    return _short(": ".join(part for part in (breach["place"], breach["case"], breach["says"]) if part))
 
 
 def _notes(notices: Sequence[str]) -> Iterator[str]:
