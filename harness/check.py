@@ -59,12 +59,11 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     """
     began = time.monotonic()
     skips = load_skiplist(workspace, request.target) if request.skips else EMPTY
-    reading = Reading(workspace, request.target, skips, request.selection)
+    new = _new_run(workspace, request)
+    before = store.ids_before(new) if request.whole else {}
+    reading = Reading(workspace, request.target, skips, request.selection, ids=before)
     entries = reading.entries()
     ahead = list(islice(entries, READ_AHEAD))
-    new = _new_run(workspace, request)
-    if request.whole:
-        reading.missing = store.ids_before(new) - reading.read
     writer = store.begin(new)
     reading.begun = time.time()
     course = _Course(workspace, request, stop, writer, Tally({stage: [0, 0] for stage in workspace.config.stages}))
@@ -82,7 +81,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     tally.left_out = reading.left_out
     tally.selection = str(request.selection)
     whole = request.whole and not tally.cut_short and not tally.target_down
-    tally.gone = len(reading.missing) if whole else 0
+    tally.gone = reading.gone if whole else 0
     verdicts = decide(tally)
     notices = [*reading.notices, *course.oddities, *(course.unused() if whole else ())]
     writer.finish(

@@ -25,7 +25,7 @@ def fingerprint(shared: Mapping[str, Content], limits: Limits, canonical: Canoni
     """Hash what all cases of one suite have in common, once."""
     pieces: list[Content] = [piece for name, content in sorted(shared.items()) for piece in (name, content)]
     pieces.append(dumps([limits.seconds, limits.output, canonical.__module__, canonical.__qualname__, target]))
-    return blake2b(b"".join(map(_piece, pieces)), digest_size=16).digest()
+    return _hash(pieces).digest()
 
 
 def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Canonical, common: bytes) -> Plan:
@@ -40,8 +40,7 @@ def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Ca
         pieces += (reference.name, *reference.contents, rule.spec)
     if excuse is not None:
         pieces += (dumps([excuse.status, excuse.run]), excuse.reference or "")
-    digest = blake2b(b"".join(map(_piece, pieces)), digest_size=16)
-    return Plan(tuple(checks), excuse, canonical, digest.hexdigest())
+    return Plan(tuple(checks), excuse, canonical, _hash(pieces).hexdigest())
 
 
 def _choose(rules: Sequence[Rule], name: str, reference: Reference) -> Rule:
@@ -68,7 +67,6 @@ def dumps(value: Json) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def _piece(content: Content) -> bytes:
-    """Write one piece with its kind and length before it, so that no two lists of pieces look alike."""
-    data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-    return b"%c%d:%b" % (98 if isinstance(content, bytes) else 116, len(data), data)
+def _hash(pieces: list[Content]) -> blake2b:
+    """Hash texts and bytes as Python spells a list of them, so that no two lists look alike."""
+    return blake2b(ascii(pieces).encode(), digest_size=16)

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness import toml
-from harness.errors import Fault, InputError, UsageError
+from harness.errors import Fault, InputError, Place, UsageError
+from harness.files import Change, last_changed
 from harness.model import Case, Job, Misfit, Notice, Shared
 from harness.patterns import compile_glob, is_glob
 from harness.plan import fingerprint, plan, unreadable
 from harness.session import described, load_skiplist
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, KeysView, Mapping
+    from collections.abc import Iterator, Mapping
 
     from harness.config import TargetConfig
     from harness.model import Content, Found, Plan
@@ -84,20 +85,23 @@ class Reading:
     notices: list[Notice] = field(default_factory=list)
     left_out: int = 0
     """Cases that were read, and not wanted."""
-    missing: set[str] = field(default_factory=set)
-    """Ids of the last whole run that have not been read yet: what is left at the end is gone."""
+    ids: dict[str, bool] = field(default_factory=dict)
+    """Every id, and whether it has been read. Those of the last whole run may be there from the start: of them, the
+    ones that are not read in the end are gone. One dict, since there may be 100,000 of them."""
     begun: float | None = None
     """When the first foreign program was started, in seconds since the epoch."""
     _faults: list[Fault] = field(default_factory=list)
-    _ids: dict[str, None] = field(default_factory=dict)
-    """Every id so far; for 50,000 of them a dict takes half the memory of a set."""
+    _count: int = 0
+    """How many cases were read."""
+    _touched: set[str] = field(default_factory=set)
+    """What was written meanwhile, and has been told."""
     _used: set[str] = field(default_factory=set)
     _matched: set[str] = field(default_factory=set)
 
     @property
-    def read(self) -> KeysView[str]:
-        """The ids that have been read so far."""
-        return self._ids.keys()
+    def gone(self) -> int:
+        """How many cases of the last whole run have not been read."""
+        return len(self.ids) - sum(self.ids.values())
 
     def entries(self) -> Iterator[Entry]:
         """Yield the wanted cases. Raises InputError with all faults, UsageError for a name that selects nothing.
@@ -123,10 +127,9 @@ class Reading:
                     if lent:
                         self._faults.extend(_lent(found, lent))
                     if self._wanted(found, suite):
-                        number = len(self._ids)
                         judged_by = self._plan(found, suite, common)
                         if not self._faults:
-                            yield Entry(Job(found, shared, config.limits, number), judged_by, suite)
+                            yield Entry(Job(found, shared, config.limits, self._count), judged_by, suite)
                 case Shared(files, paths):
                     shared, lent = files, paths
                     common = fingerprint(shared, config.limits, canonical, how)
@@ -151,12 +154,12 @@ class Reading:
     def _wanted(self, case: Case, suite: Suite) -> bool:
         """Count a case, check that it can be run, and say whether it is selected."""
         case_id = case.id
-        if case_id in self._ids:
+        if self.ids.get(case_id):
             self._faults.append(self._repeated(case, suite))
-        self._ids[case_id] = None
-        self.missing.discard(case_id)
+        self.ids[case_id] = True
+        self._count += 1
         if self.begun is not None:
-            self._faults.extend(_changed_since(self.begun, case))
+            self._see_untouched(self.begun, _last_changed(case, suite))
         if case.input is None and suite.config.out_of_scope is None:
             says = f"suite {case.suite!r} has no input for this; name `inputs`, or declare `out_of_scope`"
             self._faults.append(Fault(case.place, says))
@@ -171,6 +174,13 @@ class Reading:
             wanted = wanted and bool(fits)
         self.left_out += not wanted and taken(self.target, suite)
         return wanted
+
+    def _see_untouched(self, begun: float, newest: Change) -> None:
+        """Nothing that judges the port may come from its hand: what was written after it was started is a fault."""
+        if newest.when > begun and newest.path not in self._touched:
+            self._touched.add(newest.path)
+            says = "was changed while the run went on; see what the build or the port writes, restore it and run again"
+            self._faults.append(Fault(Place(newest.path), says))
 
     def count_rest(self) -> None:
         """Count the cases of the suites that the selection could not reach: what it is a part of."""
@@ -187,22 +197,26 @@ class Reading:
             f"a second case with the id {case.id!r}; the first is {first.place}: narrow the globs or rename one",
         )
 
+    def _read(self) -> set[str]:
+        return {case for case, read in self.ids.items() if read}
+
     def _close(self) -> None:
         if self._faults:
             raise InputError(self._faults)
-        vanished = sorted((self.selection.ids or frozenset()) - self.read)
+        vanished = sorted((self.selection.ids or frozenset()) - self._read())
         if vanished:
             raise UsageError(f"{vanished[0]} failed in the last run and is no more; run harness check without --failed")
         for pattern in self.selection.patterns:
             if pattern not in self._matched:
-                hint = " fits" if is_glob(pattern) else toml.nearest(pattern, self._ids)
+                hint = " fits" if is_glob(pattern) else toml.nearest(pattern, self._read())
                 raise UsageError(f"no case {pattern!r}{hint} (harness list shows all)")
         if self.selection.whole:
             unused = [excuse for excuse in self.skips.entries() if excuse.key not in self._used]
             if unused:
                 says = "matches no case{}; correct or remove the entry"
                 raise InputError(
-                    Fault(one.place, f"{one.key!r} " + says.format(toml.nearest(one.key, self._ids))) for one in unused
+                    Fault(one.place, f"{one.key!r} " + says.format(toml.nearest(one.key, self._read())))
+                    for one in unused
                 )
 
 
@@ -220,15 +234,14 @@ def find(workspace: Workspace, target: TargetConfig, name: str, skips: SkipList 
     return found[0]
 
 
-def _changed_since(begun: float, case: Case) -> Iterator[Fault]:
-    """Find what was written after the port was started: nothing that judges it may come from its hand.
-
-    The time is the inode's own, which no program can set.
-    """
-    for place in (case.place, *(reference.place for reference in case.references)):
-        if os.path.exists(place.path) and os.stat(place.path).st_ctime > begun:
-            says = "was changed while the run went on; see what the build or the port writes, restore it and run again"
-            yield Fault(place, says)
+def _last_changed(case: Case, suite: Suite) -> Change:
+    """Find the newest of the files behind a case: our readers have just read them, another may open files by itself."""
+    newest = last_changed()
+    if not suite.reader.__name__.startswith("harness."):
+        for place in (case.place, *(reference.place for reference in case.references)):
+            if os.path.exists(place.path):
+                newest = max(newest, Change(os.stat(place.path).st_ctime, place.path))
+    return newest
 
 
 def _lent(case: Case, lent: frozenset[str]) -> Iterator[Fault]:

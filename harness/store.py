@@ -243,12 +243,12 @@ class Store:
             GROUP BY results.id"""
         return {row["id"]: row["standing"] for row in self._query(query, (target,))}
 
-    def ids_before(self, run: StoredRun) -> set[str]:
-        """List the cases of the last whole run of a target: none when the source is at another revision."""
+    def ids_before(self, run: StoredRun) -> dict[str, bool]:
+        """Map the ids of the last whole run of a target to False: none when the source is at another revision."""
         before = self.last_whole(run.target)
         if before is None or before.source != run.source:
-            return set()
-        return {row["id"] for row in self._query("SELECT id FROM results WHERE run = ?", (before.id,))}
+            return {}
+        return {row[0]: False for row in self._query("SELECT id FROM results WHERE run = ?", (before.id,))}
 
     def verify(self, name: str, verdicts: list[str], summary: Mapping[str, Json]) -> None:
         """See that a run stands in the store as it was written: the port can reach the file. Raises StoreError."""
@@ -300,7 +300,8 @@ class RunWriter:
         """Add a result. Raises StoreError when a full batch can not be written."""
         row = _result_row(self.id, result, standing)
         self._rows.append(row)
-        self._letters += sum(len(value) for value in row[-3:] if value)  # reply, stderr, detail: the others are short
+        reply, stderr, detail = row[-3:]  # the others are short
+        self._letters += len(reply or "") + len(stderr) + len(detail or "")
         if len(self._rows) >= _BATCH or self._letters >= _BATCH_LETTERS:
             self.flush()
 

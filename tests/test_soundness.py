@@ -41,7 +41,7 @@ def test_a_reference_that_the_port_rewrites_before_it_is_read_is_found(workspace
     workspace.config(workspace.worker(body))
     ran = workspace.run("check")
     assert ran.code == 2
-    assert "0699.out:1: was changed while the run went on" in ran.err
+    assert "0699.out: was changed while the run went on" in ran.err
 
 
 def test_a_reference_is_not_lent_to_the_port_as_a_shared_file(workspace: Workspace) -> None:
