@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -52,7 +51,7 @@ class Nest:
 
     def __init__(self) -> None:
         self._folder = _new_folder()
-        self._name = secrets.token_hex(8)
+        self._name = os.urandom(8).hex()
         self._count = 0
         self._living: dict[int, str] = {}
         """The mark of each process that has not been ended."""

@@ -120,6 +120,7 @@ class Store:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA cache_size = -256")  # KiB: rows are written once, in order
             self._prepare()
         except sqlite3.Error as problem:
             raise self._broken(problem) from problem
