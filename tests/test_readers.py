@@ -701,3 +701,13 @@ def test_what_is_recorded_reads_back_as_equal_to_what_was_said(said: str) -> Non
         read = reference(folder, "a", header={"format": "json"})
         match = exact.make({}).match(read, said, insta.canonical)
         assert getattr(match, "achieved", None) is Strength.EXACT
+
+
+def test_of_thousands_of_missing_references_the_first_are_named_and_the_rest_counted(workspace: Workspace) -> None:
+    workspace.config('command = ["true"]')
+    for number in range(200):
+        workspace.write(f"cases/{number:03}.in", "x")
+    ran = workspace.run("check")
+    assert ran.code == 2
+    assert ran.err.count("has no reference") == 50
+    assert ran.err.endswith("and 150 more faults; mend these and run again\n")

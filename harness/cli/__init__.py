@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from pathlib import Path
 
 import click
@@ -108,6 +107,8 @@ def _code(words: list[str]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except Exception:  # noqa: BLE001 - a fault of ours must not end with the exit code of a failing port
+        import traceback  # noqa: PLC0415 - 9 ms
+
         traceback.print_exc()
         _say("ERROR this is a fault of the harness; please report it with the lines above")
     return _ERROR

@@ -28,11 +28,11 @@ def command(folder: Path, target_name: str | None) -> int:
         counts = run.summary.get("standings", {})
         passed = counts.get("passed", 0) + counts.get("stale", 0)
         took = f"{run.seconds:.2f} s" if run.seconds is not None else "-"
-        what = run.selection or "whole"
-        state = "" if run.state == "complete" else "  incomplete"
+        what = run.selection or ("whole" if run.state == "complete" else "")
+        state = "" if run.state == "complete" else "incomplete"
         click.echo(
             f"{run.id}  {run.started}  {run.target:12} {'+'.join(run.verdicts):14} "
-            f"{passed:5} pass {counts.get('failed', 0):5} failed  {took:>9}  {what}{state}"
+            f"{passed:5} pass {counts.get('failed', 0):5} failed  {took:>9}  {' '.join(filter(None, [what, state]))}"
         )
     if not runs:
         click.echo("no runs yet; harness check makes one")
