@@ -3,7 +3,8 @@
 - A `console` block is run in bash, line by line: `$ ` starts a command, what follows is its output, in which `...`
   stands for any number of lines. Run ids, times and durations may differ.
 - A block after `<!-- file: NAME -->` is written to that file before the next command runs.
-- `toml` and `json` blocks are parsed, `python` blocks compiled, `sql` blocks run against the store of the demo.
+- `toml`, `json`, `yaml`, `go`, `rust` and `js` blocks are parsed, `python` blocks compiled, `sql` blocks run against the
+  store of the demo. (The blocks of the kits' page are also built and run, by `test_kits.py`.)
 - `text` blocks are drawings and transcripts; they are not run.
 
 A page says once where it is run: `<!-- run in: the repository -->` or `<!-- run in: an empty folder -->`.
@@ -37,6 +38,12 @@ PAGES = sorted(
     if not {"node_modules", ".venv", "target"} & set(page.parts)
 )
 KNOWN = {"console", "toml", "json", "python", "sql", "text", "go", "rust", "js", "make", "yaml"}
+PARSERS = {
+    "go": ["gofmt", "-e"],
+    "rust": ["rustfmt", "--check", "--config", "disable_all_formatting=true"],
+    "js": ["node", "--check", "--input-type=module", "-"],
+    "yaml": [sys.executable, "-c", "import sys, yaml; yaml.safe_load(sys.stdin)"],
+}
 NEEDS = {"go": "go", "cargo": "cargo", "node": "node", "npm": "npm"}
 
 
@@ -90,6 +97,10 @@ def check(block: Block, page: Path, folder: Path) -> None:
                 if program in NEEDS and shutil.which(program) is None:
                     pytest.skip(f"{program} is not installed")
                 assert_alike(f"{page}:{block.line}: $ {command}", expected, run(["bash", "-c", command], folder))
+        case language if (parser := PARSERS.get(language)) and shutil.which(parser[0]):
+            subprocess.run(
+                parser, input=block.text, encoding="utf-8", stdout=subprocess.DEVNULL, timeout=60, check=True
+            )
         case _:
             pass
 
