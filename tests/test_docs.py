@@ -3,8 +3,8 @@
 - A `console` block is run in bash, line by line: `$ ` starts a command, what follows is its output, in which `...`
   stands for any number of lines. Run ids, times and durations may differ.
 - A block after `<!-- file: NAME -->` is written to that file before the next command runs.
-- `toml`, `json`, `yaml`, `go`, `rust` and `js` blocks are parsed, `python` blocks compiled, `sql` blocks run against the
-  store of the demo. (The blocks of the kits' page are also built and run, by `test_kits.py`.)
+- `toml`, `json`, `yaml`, `go` and `js` blocks are parsed, `python` blocks compiled, `sql` blocks run against the store
+  of the demo. (The blocks of the kits' page are built and run by `test_kits.py`, those of Rust too.)
 - `text` blocks are drawings and transcripts; they are not run.
 
 A page says once where it is run: `<!-- run in: the repository -->` or `<!-- run in: an empty folder -->`.
@@ -40,7 +40,6 @@ PAGES = sorted(
 KNOWN = {"console", "toml", "json", "python", "sql", "text", "go", "rust", "js", "make", "yaml"}
 PARSERS = {
     "go": ["gofmt", "-e"],
-    "rust": ["rustfmt", "--check", "--config", "disable_all_formatting=true"],
     "js": ["node", "--check", "--input-type=module", "-"],
     "yaml": [sys.executable, "-c", "import sys, yaml; yaml.safe_load(sys.stdin)"],
 }
