@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from harness import build, runner
 from harness.errors import Fault, InputError, UsageError
-from harness.events import Building, Completed, Event, Finished
+from harness.events import Building, Completed, Event, Finished, Withheld
+from harness.gates.holdout import breach, gap
 from harness.judge import accepted, judge
-from harness.model import NotAttempted, Notice, NotRun, OutOfScope, Passed, Ready, ReferenceFault, Result
+from harness.model import Breach, NotAttempted, Notice, NotRun, OutOfScope, Passed, Ready, ReferenceFault, Result
 from harness.program import identify
 from harness.reading import Entry, Reading, Selection
 from harness.records import StoredRun
 from harness.session import load_skiplist, make_target, target_environment
 from harness.skiplist import EMPTY
+from harness.store import FOLDER
 from harness.verdict import Tally, decide, standing
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ class Request:
     max_fail: int | None = None
     skips: bool = True
     """Whether the skip list is laid over the outcomes."""
+    holdout: bool = False
+    """Whether what is held out is run too, and counted."""
 
     @property
     def whole(self) -> bool:
@@ -59,31 +63,41 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     """
     began = time.monotonic()
     skips = load_skiplist(workspace, request.target) if request.skips else EMPTY
-    new = _new_run(workspace, request)
-    before = store.ids_before(new) if request.whole else {}
-    reading = Reading(workspace, request.target, skips, request.selection, ids=before)
+    tally = Tally({stage: [0, 0] for stage in workspace.config.stages}, holdout=str(workspace.config.holdout or ""))
+    new = _new_run(workspace, request, tally.holdout)
+    before = store.last_whole(request.target.name) if request.whole else None
+    held_before = before.summary["held_out"] if before is not None and store.comparable(before, new) else 0
+    ids = store.ids_before(new) if request.whole else {}
+    reading = Reading(workspace, request.target, skips, request.selection, ids=ids)
+    reading.notices += _moved(workspace, before, tally.holdout)
     entries = reading.entries()
     ahead = list(islice(entries, READ_AHEAD))
     writer = store.begin(new)
     reading.begun = time.time()
-    course = _Course(workspace, request, stop, writer, Tally({stage: [0, 0] for stage in workspace.config.stages}))
+    course = _Course(workspace, request, stop, writer, tally)
     try:
         yield from course.build()
         if not course.tally.target_down and not stop.reason:
             yield from course.run(chain(ahead, entries))
+            if request.holdout and not tally.target_down:
+                again = Reading(workspace, request.target, skips, Selection(), held=True, begun=reading.begun)
+                yield from course.hold_out(again)
             yield from course.lint()
     except (InputError, UsageError):
         writer.forget()
         raise
-    tally = course.tally
     tally.cut_short = stop.reason
     reading.count_rest()
-    tally.left_out = reading.left_out
+    tally.left_out, tally.held_out = reading.left_out, reading.held_out
     tally.selection = str(request.selection)
     whole = request.whole and not tally.cut_short and not tally.target_down
-    tally.gone = reading.gone if whole else 0
+    lost = max(0, held_before - reading.held_out) if whole else 0
+    if lost:
+        says = f"{lost} fewer cases are held out than in the last whole run; restore them, or change [source] rev"
+        tally.breaches += (Breach(says),)
+    tally.gone = reading.gone + lost if whole else 0
     verdicts = decide(tally)
-    notices = [*reading.notices, *course.oddities, *(course.unused() if whole else ())]
+    notices = [*reading.notices, *course.oddities, *(course.unused(reading.held_rules) if whole else ())]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
         seconds=round(time.monotonic() - began, 3),
@@ -106,7 +120,7 @@ class _Course:
     workspace: Workspace
     request: Request
     stop: Stop
-    writer: RunWriter
+    writer: RunWriter | None
     tally: Tally
     worker: str = ""
     stderr: str = ""
@@ -148,6 +162,27 @@ class _Course:
             events.close()
         yield from self._settle()
 
+    def hold_out(self, reading: Reading) -> Iterator[Event]:
+        """Run what is held out, by workers of its own, and keep nothing of it but how many pass."""
+        apart = _Course(self.workspace, replace(self.request, max_fail=None), self.stop, None, Tally())
+        for event in apart.run(reading.entries()):
+            if isinstance(event, Finished):
+                yield Withheld(event.result)
+        if self.stop.reason:
+            return
+        self.tally.gap = gap((self.tally.passed, self.tally.in_scope), (apart.tally.passed, apart.tally.in_scope))
+        config = self.workspace.config
+        if self.tally.gap is None:
+            self.oddities.append(
+                Notice(
+                    "no case is held out, or none is visible: there is nothing to compare",
+                    config.document.place("holdout"),
+                )
+            )
+        elif config.holdout is not None and config.holdout.max_gap is not None:
+            place = config.document.place("holdout", "max_gap")
+            self.tally.breaches += tuple(filter(None, [breach(self.tally.gap, config.holdout.max_gap, place)]))
+
     def lint(self) -> Iterator[Event]:
         """Run the linters and type checkers, so that one command tells everything."""
         for argv in self.request.target.check:
@@ -159,13 +194,15 @@ class _Course:
                 self.tally.checks_failed += (str(broken),)
                 self.tally.said += (f"check failed: {broken}", *(f"  {line}" for line in broken.lines))
 
-    def unused(self) -> Iterator[Notice]:
-        """Name each rule that judged nothing, and each loosening that no pass needed."""
+    def unused(self, held: set[str]) -> Iterator[Notice]:
+        """Name each rule that judged nothing, and each loosening that no pass needed: as `held` ones may be."""
         place = self.workspace.config.document.place
         for suite in self.workspace.suites:
             if self._taken(suite) is not None:
                 continue
             for rule, config in zip(suite.rules, suite.config.rules, strict=False):
+                if rule.label in held:
+                    continue
                 if not self.judged[rule.label]:
                     says = f"{rule.label} judges no case; remove it, or correct its `cases` or `reference`"
                     yield Notice(says, place(*config.keys))
@@ -231,7 +268,8 @@ class _Course:
 
     def _count(self, finished: Finished) -> Finished:
         self.tally.add(finished.result.outcome, finished.standing, finished.result.stage)
-        self.writer.add(finished.result, finished.standing)
+        if self.writer is not None:
+            self.writer.add(finished.result, finished.standing)
         return finished
 
     def _judge(self, entry: Entry, observed: Observed) -> Finished:
@@ -255,7 +293,14 @@ def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Fini
     return Finished(result, standing(outcome, entry.plan.excuse, accepted=False))
 
 
-def _new_run(workspace: Workspace, request: Request) -> StoredRun:
+def _moved(workspace: Workspace, before: StoredRun | None, holdout: str) -> Iterator[Notice]:
+    """Say that others are held out than before: the store may still tell of these."""
+    if before is not None and before.summary["holdout"] != holdout:
+        says = f"[holdout] is not what it was in run {before.id}; move {FOLDER} away: it tells of what is held out now"
+        yield Notice(says, workspace.config.document.place("holdout"))
+
+
+def _new_run(workspace: Workspace, request: Request, holdout: str) -> StoredRun:
     target, config = request.target, workspace.config
     environment = target_environment(workspace, target)
     return StoredRun(
@@ -268,7 +313,7 @@ def _new_run(workspace: Workspace, request: Request) -> StoredRun:
         whole=request.whole,
         selection=" ".join(filter(None, [str(request.selection), "" if request.skips else "--no-skips"])),
         verdicts=("NOTHING",),
-        summary=Tally(cut_short="still running, or killed").as_json(),  # until the run says otherwise
+        summary=Tally(cut_short="still running, or killed", holdout=holdout).as_json(),  # until the run says otherwise
         program=_program(workspace, target),
         environment={**environment, **dict.fromkeys(target.pass_env, "(passed on)")},  # these may be secrets
         worker="",

@@ -532,6 +532,21 @@ class Breach:
         return ": ".join(str(part) for part in (self.place, self.case, self.says) if part)
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How the visible cases stand against the held-out ones, each as (passed, cases).
+
+    `size`, and its 95 % interval from `low` to `high`, are shares of 1; `p` is how often chance alone does as much.
+    """
+
+    visible: tuple[int, int]
+    held_out: tuple[int, int]
+    size: float
+    low: float
+    high: float
+    p: float
+
+
 class Verdict(StrEnum):
     """What a run comes to, the strongest word first."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness import toml
 from harness.errors import Fault, InputError, Place, UsageError
 from harness.files import Change, last_changed
+from harness.gates.holdout import held_out
 from harness.model import Case, Job, Misfit, Notice, Shared
 from harness.patterns import compile_glob, is_glob
 from harness.plan import fingerprint, plan, unreadable
@@ -83,8 +84,14 @@ class Reading:
     skips: SkipList
     selection: Selection
     notices: list[Notice] = field(default_factory=list)
+    held: bool = False
+    """Whether the held-out cases are what is wanted, and not the visible ones."""
     left_out: int = 0
-    """Cases that were read, and not wanted."""
+    """Visible cases that were read, and not selected."""
+    held_out: int = 0
+    """Cases that were selected and are held out."""
+    held_rules: set[str] = field(default_factory=set)
+    """The labels of the rules that judge them."""
     ids: dict[str, bool] = field(default_factory=dict)
     """Every id, and whether it has been read. Those of the last whole run may be there from the start: of them, the
     ones that are not read in the end are gone. One dict, since there may be 100,000 of them."""
@@ -97,6 +104,7 @@ class Reading:
     """What was written meanwhile, and has been told."""
     _used: set[str] = field(default_factory=set)
     _matched: set[str] = field(default_factory=set)
+    _matched_held: set[str] = field(default_factory=set)
 
     @property
     def gone(self) -> int:
@@ -126,10 +134,7 @@ class Reading:
                 case Case():
                     if lent:
                         self._faults.extend(_lent(found, lent))
-                    if self._wanted(found, suite):
-                        judged_by = self._plan(found, suite, common)
-                        if not self._faults:
-                            yield Entry(Job(found, shared, config.limits, self._count), judged_by, suite)
+                    yield from self._entry(found, suite, shared, common)
                 case Shared(files, paths):
                     shared, lent = files, paths
                     common = fingerprint(shared, config.limits, canonical, how)
@@ -141,6 +146,16 @@ class Reading:
                     place = self.workspace.config.document.place(*config.keys, option)
                     self._faults.append(Fault(place, f"suite {config.name!r}: {says}"))
 
+    def _entry(self, case: Case, suite: Suite, shared: Mapping[str, Content], common: bytes) -> Iterator[Entry]:
+        held = self._held(case, suite)
+        if not self._wanted(case, suite, held=held):
+            return
+        judged_by = self._plan(case, suite, common)
+        if held:
+            self._keep_back(case, judged_by)
+        if held is self.held and not self._faults:
+            yield Entry(Job(case, shared, suite.config.limits, self._count), judged_by, suite)
+
     def _plan(self, case: Case, suite: Suite, common: bytes) -> Plan:
         """Choose what judges a case, and see that it can."""
         excuse = self.skips.find(case.id)
@@ -151,12 +166,27 @@ class Reading:
             self._faults.extend(unreadable(judged_by))
         return judged_by
 
-    def _wanted(self, case: Case, suite: Suite) -> bool:
+    def _held(self, case: Case, suite: Suite) -> bool:
+        holdout = self.workspace.config.holdout
+        return holdout is not None and taken(self.target, suite) and held_out(case, holdout)
+
+    def _keep_back(self, case: Case, plan: Plan) -> None:
+        self.held_out += 1
+        self.held_rules.update(check.rule.label for check in plan.checks)
+        entry = self.skips.exact.get(case.id)
+        if entry is not None:
+            says = f"{case.id!r} is held out, and an entry of its own would tell how it fares; remove the entry"
+            self._faults.append(Fault(entry.place, says))
+
+    def _wanted(self, case: Case, suite: Suite, *, held: bool) -> bool:
         """Count a case, check that it can be run, and say whether it is selected."""
         case_id = case.id
         if self.ids.get(case_id):
             self._faults.append(self._repeated(case, suite))
-        self.ids[case_id] = True
+        if not (
+            held and case_id in self.ids
+        ):  # one that was visible, and is held out by a change of its input, is gone
+            self.ids[case_id] = True
         self._count += 1
         if self.begun is not None:
             self._see_untouched(self.begun, _last_changed(case, suite))
@@ -170,9 +200,9 @@ class Reading:
         wanted = selection.ids is None or case_id in selection.ids
         if selection.patterns:
             fits = selection.naming(case)
-            self._matched |= fits
+            (self._matched_held if held else self._matched).update(fits)
             wanted = wanted and bool(fits)
-        self.left_out += not wanted and taken(self.target, suite)
+        self.left_out += not wanted and not held and taken(self.target, suite)
         return wanted
 
     def _see_untouched(self, begun: float, newest: Change) -> None:
@@ -187,7 +217,7 @@ class Reading:
         for suite in self.workspace.suites:
             if taken(self.target, suite) and not self.selection.reaches(suite):
                 found = suite.reader.read(suite.config.name, self.workspace.config.root, suite.config.options)
-                self.left_out += sum(isinstance(one, Case) for one in found)
+                self.left_out += sum(isinstance(one, Case) and not self._held(one, suite) for one in found)
 
     def _repeated(self, case: Case, suite: Suite) -> Fault:
         again = suite.reader.read(suite.config.name, self.workspace.config.root, suite.config.options)
@@ -207,6 +237,8 @@ class Reading:
         if vanished:
             raise UsageError(f"{vanished[0]} failed in the last run and is no more; run harness check without --failed")
         for pattern in self.selection.patterns:
+            if pattern in self._matched_held - self._matched:
+                raise UsageError(f"{pattern!r}: held out; name other cases (harness list shows all that are visible)")
             if pattern not in self._matched:
                 hint = " fits" if is_glob(pattern) else toml.nearest(pattern, self._read())
                 raise UsageError(f"no case {pattern!r}{hint} (harness list shows all)")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness import build, runner, toml
 from harness.errors import Fault, InputError, TargetError, UsageError
+from harness.gates.holdout import held_out
 from harness.judge import describe
 from harness.model import Case, ErrorReply, Job, Misfit, Outputs, Shared
 from harness.patterns import is_glob
@@ -86,7 +87,11 @@ def record(
 def _inputs(
     workspace: Workspace, oracle: TargetConfig, selection: Selection
 ) -> Iterator[tuple[Suite, Case, Mapping[str, Content]]]:
-    """Read every input that is wanted; raises, when all are read, for all that is wrong with them."""
+    """Read every input that is wanted; raises, when all are read, for all that is wrong with them.
+
+    Only the oracle is asked for what is held out: what a port says to it would come back as `changed`.
+    """
+    holdout = workspace.config.holdout
     faults: list[Fault] = []
     seen: set[str] = set()
     matched: set[str] = set()
@@ -98,7 +103,8 @@ def _inputs(
                 case Case():
                     seen.add(found.id)
                     matched |= selection.naming(found)
-                    if selection.whole or selection.naming(found):
+                    told = oracle.oracle or holdout is None or not held_out(found, holdout)
+                    if told and (selection.whole or selection.naming(found)):
                         yield suite, found, shared
                 case Fault():
                     faults.append(found)

@@ -244,10 +244,15 @@ class Store:
             GROUP BY results.id"""
         return {row["id"]: row["standing"] for row in self._query(query, (target,))}
 
+    @staticmethod
+    def comparable(before: StoredRun, run: StoredRun) -> bool:
+        """Whether two runs were to read the same cases: one revision of the source, and the same held out."""
+        return (before.source, before.summary["holdout"]) == (run.source, run.summary["holdout"])
+
     def ids_before(self, run: StoredRun) -> dict[str, bool]:
-        """Map the ids of the last whole run of a target to False: none when the source is at another revision."""
+        """Map the ids of the last whole run of a target to False: none when it was to read other cases."""
         before = self.last_whole(run.target)
-        if before is None or before.source != run.source:
+        if before is None or not self.comparable(before, run):
             return {}
         return {row[0]: False for row in self._query("SELECT id FROM results WHERE run = ?", (before.id,))}
 
@@ -267,7 +272,9 @@ class Store:
         turned = """SELECT id FROM results AS one WHERE run = ? AND standing NOT IN ('passed', 'stale') AND EXISTS
             (SELECT 1 FROM results WHERE run = ? AND id = one.id AND standing IN ('passed', 'stale')) ORDER BY id"""
         gone = "SELECT id FROM results WHERE run = ? EXCEPT SELECT id FROM results WHERE run = ? ORDER BY id"
-        queries = ((turned, before, run), (turned, run, before), (gone, before, run))
+        queries = [(turned, before, run), (turned, run, before)]
+        if before.summary["holdout"] == run.summary["holdout"]:  # else what is kept back now would be named
+            queries.append((gone, before, run))
         return Delta(*(tuple(row["id"] for row in self._query(query, (one.id, two.id))) for query, one, two in queries))
 
     def results(self, run: StoredRun, standing: str | None = None) -> Iterator[StoredResult]:

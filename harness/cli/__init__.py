@@ -20,6 +20,7 @@ _COMMANDS = {
     "runs": "List the stored runs.",
     "digest": "Print the digest of a stored run again.",
     "audit": "Say how much a green is worth.",
+    "holdout": "Name the held-out cases that fail, once all visible ones are green.",
     "record": "Record references from the oracle.",
 }
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 @click.option("--failed", is_flag=True, help="Only what failed when it last ran.")
 @click.option("--max-fail", type=click.IntRange(min=1), metavar="N", help="Stop after N failures.")
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="At most N worker processes.")
+@click.option("--holdout", is_flag=True, help="Run what [holdout] keeps back too; only counts of it are kept.")
 @click.option("--no-skips", is_flag=True, help="Put the skip list aside for this run.")
 @click.option(
     "--json",
@@ -65,6 +66,7 @@ def command(
     export: Path | None,
     *,
     failed: bool,
+    holdout: bool,
     no_skips: bool,
 ) -> int:
     """Run the cases against a target and judge them.
@@ -79,9 +81,12 @@ def command(
         selection = chosen(workspace, cases, suites, stages)
         if failed:
             selection = replace(selection, ids=_failed(store, target.name))
+        if holdout:
+            see_holdout(workspace, whole=selection.whole and max_fail is None)
         completed = Completed("", (Verdict.NOTHING,))
         with _reporter() as show, interruptible() as stop:
-            for event in check(workspace, Request(target, selection, max_fail, skips=not no_skips), store, stop):
+            request = Request(target, selection, max_fail, skips=not no_skips, holdout=holdout)
+            for event in check(workspace, request, store, stop):
                 show(event)
                 if isinstance(event, Completed):
                     completed = event
@@ -108,6 +113,14 @@ def chosen(workspace: Workspace, cases: tuple[str, ...], suites: tuple[str, ...]
         if name not in known:
             raise UsageError(f"no stage named {name!r}{nearest(name, known)} (stages: {', '.join(known)})")
     return Selection(cases, suites, stages)
+
+
+def see_holdout(workspace: Workspace, *, whole: bool) -> None:
+    """See that what is held out can be run, and only all of it. Raises UsageError."""
+    if workspace.config.holdout is None:
+        raise UsageError('harness.toml holds nothing out; add [holdout] with `share = 0.2` and a `salt = "..."`')
+    if not whole:
+        raise UsageError("--holdout counts all that is held out: counts of a few would tell each; select nothing")
 
 
 def digest_of(store: Store, run: StoredRun, typed: Typed) -> str:

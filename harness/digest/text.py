@@ -17,6 +17,8 @@ _WIDTH = 150
 _LINES_A_GROUP = 12
 _NOTES_OF_A_SORT = 3
 _END = 12
+_SIGNIFICANT = 0.05
+_SMALLEST_P = 0.001
 
 
 def render(
@@ -27,6 +29,8 @@ def render(
     order = [stage for stage, _, _ in run.summary["stages"]]
     if len(order) > 1 and "PASS" not in run.verdicts:
         lines.append(" · ".join(f"{stage} {passed}/{scope}" for stage, passed, scope in run.summary["stages"]))
+    if run.summary["gap"]:
+        lines.append(_gap(run.summary["gap"]))
     lines += _target(run)
     lines += _some([f"REGRESSED {case}" for case in delta.regressed], "REGRESSED")
     gone = "gone      {}: it was there in the last whole run; restore it, or change [source] rev"
@@ -83,8 +87,19 @@ def headline(run: StoredRun, delta: Delta) -> str:
     }
     names |= {"not_run": "not run", "not_attempted": "not attempted", "out_of_scope": "out of scope"}
     parts += [f"{standings[key]} {name}" for key, name in names.items() if standings.get(key)]
+    parts += [f"{summary['held_out']} held out"] if summary["held_out"] else []
     parts += [f"incomplete: {summary['cut_short']}"] if summary["cut_short"] else []
     return " · ".join([*parts, f"{run.target} run {run.id}"])
+
+
+def _gap(gap: Mapping[str, Json]) -> str:
+    """Say how held-out cases stand against visible ones, and whether that means anything."""
+    (held, of_held), (visible, of_visible) = gap["held_out"], gap["visible"]
+    rates = f"{held}/{of_held} pass ({held / of_held:.1%}), visible {visible}/{of_visible} ({visible / of_visible:.1%})"
+    size, low, high = (f"{100 * gap[key]:.1f}" for key in ("size", "low", "high"))
+    chance = "chance does not explain it" if gap["p"] < _SIGNIFICANT else "chance may explain it"
+    p = f"p = {gap['p']:.3f}" if gap["p"] >= _SMALLEST_P else f"p < {_SMALLEST_P}"
+    return f"held out  {rates}: a gap of {size} points (95 %: {low} to {high}); {chance} (Fisher's exact test, {p})"
 
 
 def _breach(breach: Mapping[str, Json]) -> str:
