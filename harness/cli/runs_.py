@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.digest.text import by_strength
 from harness.session import open_workspace
 from harness.store import Store
 
@@ -29,10 +30,11 @@ def command(folder: Path, target_name: str | None) -> int:
         passed = counts.get("passed", 0) + counts.get("stale", 0)
         took = f"{run.seconds:.2f} s" if run.seconds is not None else "-"
         what = run.selection or ("whole" if run.state == "complete" else "")
+        how = by_strength(run.summary["achieved"]).strip()
         state = "" if run.state == "complete" else "incomplete"
         click.echo(
             f"{run.id}  {run.started}  {run.target:12} {'+'.join(run.verdicts):14} "
-            f"{passed:5} pass {counts.get('failed', 0):5} failed  {took:>9}  {' '.join(filter(None, [what, state]))}"
+            f"{passed:5} pass {counts.get('failed', 0):5} failed  {took:>9}  {' '.join(filter(None, [what, how, state]))}"
         )
     if not runs:
         click.echo("no runs yet; harness check makes one")

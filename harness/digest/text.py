@@ -59,17 +59,14 @@ def headline(run: StoredRun, delta: Delta) -> str:
     beyond = standings.get("out_of_scope", 0) + standings.get("not_attempted", 0)
     scope = sum(standings.values()) - beyond
     words = [" ".join(run.verdicts)]
-    strengths: Mapping[str, int] = summary["achieved"]
-    how = (
-        f" ({', '.join(f'{count} {name}' for name, count in strengths.items())})" if set(strengths) - {"exact"} else ""
-    )
+    how = by_strength(summary["achieved"])
     if not standings:
         pass  # nothing was tried; the next lines say why
     elif run.selection.removesuffix("--no-skips") == "":
         words.append(f"{passed}/{scope} pass{how}")
     else:
         words.append(
-            f"{passed} of {scope + summary['left_out']} selected"
+            f"{passed} of {scope + summary['left_out']} selected{how}"
             if passed == scope
             else f"{passed}/{scope} pass{how} of {scope + summary['left_out']}"
         )
@@ -90,6 +87,12 @@ def headline(run: StoredRun, delta: Delta) -> str:
     parts += [f"{summary['held_out']} held out"] if summary["held_out"] else []
     parts += [f"incomplete: {summary['cut_short']}"] if summary["cut_short"] else []
     return " · ".join([*parts, f"{run.target} run {run.id}"])
+
+
+def by_strength(achieved: Mapping[str, int]) -> str:
+    """Say how strong passes are; nothing where all of them are exact."""
+    exact = not set(achieved) - {"exact"}
+    return "" if exact else f" ({', '.join(f'{count} {name}' for name, count in achieved.items())})"
 
 
 def _gap(gap: Mapping[str, Json]) -> str:

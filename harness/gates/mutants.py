@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness.model import ErrorReply, Outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from harness.model import Output, Reply
 
@@ -24,15 +24,17 @@ class Mutant:
 
     mutator: str
     reply: Reply
+    output: str = ""
+    """The output that was changed; empty where the reply is another one as a whole."""
 
 
-def mutants(reply: Reply) -> Iterator[Mutant]:
-    """Yield the mutants of a reply."""
+def mutants(reply: Reply, judged: Collection[str]) -> Iterator[Mutant]:
+    """Yield the mutants of a reply; of its outputs only those that are judged, since no rule speaks of the others."""
     match reply:
         case Outputs(named):
-            for name, output in named.items():
-                for mutator, changed in _of_output(output):
-                    yield Mutant(mutator, Outputs({**named, name: changed}))
+            for name in sorted(named.keys() & judged):
+                for mutator, changed in _of_output(named[name]):
+                    yield Mutant(mutator, Outputs({**named, name: changed}), name)
             yield Mutant("error for output", ErrorReply({"kind": "MutantError", "detail": "an output was due"}))
         case ErrorReply(fields):
             for mutator, changes in _ERRORS.items():
