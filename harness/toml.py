@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
@@ -161,9 +162,16 @@ def _complaint(error: ValidationError) -> str:
         case "format":
             return f": {value} is no {wanted} ({error.cause}); correct it"
         case "pattern":
-            return f": {value} is not {_plain(error.schema).get('description', wanted)}; correct it"
+            description = _plain(error.schema).get("description", wanted)
+            return f": {value} is not {description}{_placeholder(str(error.instance), description) or '; correct it'}"
         case _:
             return f": {error.message if len(error.message) <= _LONG else value}; correct it"
+
+
+def _placeholder(value: str, description: str) -> str:
+    """Say which `{placeholder}` of those that the description names was meant by one that there is not."""
+    known = re.findall(r"\{\w+\}", description)
+    return next((nearest(one, known) for one in re.findall(r"\{\w+\}", value) if one not in known), "")
 
 
 def _meant(error: ValidationError) -> list[ValidationError]:
