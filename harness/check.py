@@ -173,12 +173,8 @@ class _Course:
         self.tally.gap = gap((self.tally.passed, self.tally.in_scope), (apart.tally.passed, apart.tally.in_scope))
         config = self.workspace.config
         if self.tally.gap is None:
-            self.oddities.append(
-                Notice(
-                    "no case is held out, or none is visible: there is nothing to compare",
-                    config.document.place("holdout"),
-                )
-            )
+            says = "no case is held out, or none is visible: there is nothing to compare"
+            self.oddities.append(Notice(says, config.document.place("holdout")))
         elif config.holdout is not None and config.holdout.max_gap is not None:
             place = config.document.place("holdout", "max_gap")
             self.tally.breaches += tuple(filter(None, [breach(self.tally.gap, config.holdout.max_gap, place)]))

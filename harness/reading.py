@@ -183,9 +183,7 @@ class Reading:
         case_id = case.id
         if self.ids.get(case_id):
             self._faults.append(self._repeated(case, suite))
-        if not (
-            held and case_id in self.ids
-        ):  # one that was visible, and is held out by a change of its input, is gone
+        if not (held and case_id in self.ids):  # one that was visible, and is held out now, has left the count
             self.ids[case_id] = True
         self._count += 1
         if self.begun is not None:
