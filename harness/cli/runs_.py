@@ -32,9 +32,10 @@ def command(folder: Path, target_name: str | None) -> int:
         what = run.selection or ("whole" if run.state == "complete" else "")
         how = by_strength(run.summary["achieved"]).strip()
         state = "" if run.state == "complete" else "incomplete"
+        rest = " ".join(filter(None, [what, how, state]))
         click.echo(
             f"{run.id}  {run.started}  {run.target:12} {'+'.join(run.verdicts):14} "
-            f"{passed:5} pass {counts.get('failed', 0):5} failed  {took:>9}  {' '.join(filter(None, [what, how, state]))}"
+            f"{passed:5} pass {counts.get('failed', 0):5} failed  {took:>9}  {rest}"
         )
     if not runs:
         click.echo("no runs yet; harness check makes one")
