@@ -69,7 +69,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     held_before = before.summary["held_out"] if before is not None and store.comparable(before, new) else 0
     ids = store.ids_before(new) if request.whole else {}
     reading = Reading(workspace, request.target, skips, request.selection, ids=ids)
-    reading.notices += _moved(workspace, before, tally.holdout)
+    moved = _moved(workspace, before, tally.holdout)
     entries = reading.entries()
     ahead = list(islice(entries, READ_AHEAD))
     writer = store.begin(new)
@@ -94,7 +94,8 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     lost = max(0, held_before - reading.held_out) if whole else 0
     if lost:
         says = f"{lost} fewer cases are held out than in the last whole run; restore them, or change [source] rev"
-        tally.breaches += (Breach(says),)
+        moved = (Breach(says),)
+    tally.breaches += moved
     tally.gone = reading.gone + lost if whole else 0
     verdicts = decide(tally)
     notices = [*reading.notices, *course.oddities, *(course.unused(reading.held_rules) if whole else ())]
@@ -103,7 +104,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
         seconds=round(time.monotonic() - began, 3),
         verdicts=[verdict.value for verdict in verdicts],
         summary=tally.as_json(),
-        whole=int(whole and not tally.gone),
+        whole=int(whole and not tally.gone and not moved),
         program=_program(workspace, request.target),
         worker=course.worker,
         notices=[str(notice) for notice in notices],
@@ -289,11 +290,12 @@ def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Fini
     return Finished(result, standing(outcome, entry.plan.excuse, accepted=False))
 
 
-def _moved(workspace: Workspace, before: StoredRun | None, holdout: str) -> Iterator[Notice]:
-    """Say that others are held out than before: the store may still tell of these."""
-    if before is not None and before.summary["holdout"] != holdout:
-        says = f"[holdout] is not what it was in run {before.id}; move {FOLDER} away: it tells of what is held out now"
-        yield Notice(says, workspace.config.document.place("holdout"))
+def _moved(workspace: Workspace, before: StoredRun | None, holdout: str) -> tuple[Breach, ...]:
+    """Say that others are held out than before: failing cases may have left the count, and the store tells of them."""
+    if before is None or before.summary["holdout"] == holdout:
+        return ()
+    says = f"others are held out than in run {before.id}; restore [holdout], or move {FOLDER} away, which tells of them"
+    return (Breach(says, place=workspace.config.document.place("holdout")),)
 
 
 def _new_run(workspace: Workspace, request: Request, holdout: str) -> StoredRun:

@@ -16,7 +16,7 @@ from harness.errors import UsageError
 from harness.events import Completed, Withheld
 from harness.model import Passed, Verdict
 from harness.session import open_workspace
-from harness.store import Store
+from harness.store import FOLDER, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,9 @@ def release(folder: Path, target_name: str | None) -> int:
         click.echo(f"{result.outcome.word:11} {case.id}  {shorten(printable(why), _WIDTH)}  ({case.place})")
     if failing:
         where = workspace.config.document.place("holdout", "salt")
-        click.echo(f"next: another salt in {where}, since these are no secret any more; then harness check")
+        click.echo(
+            f"next: another salt in {where}, since these are no secret any more, and {FOLDER} away; harness check"
+        )
     return int(bool(failing))
 
 
