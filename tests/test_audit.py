@@ -76,6 +76,36 @@ def test_a_case_that_an_empty_target_passes_is_named(workspace: Workspace) -> No
     assert "hollow: a target that answers 'echo' to everything passes 1: pairs/same.in" in out
 
 
+def test_every_part_of_a_value_is_changed(workspace: Workspace) -> None:
+    workspace.write(
+        "own/values.py",
+        """
+        import json
+        from harness.model import Match, Mismatch, Strength, Structured
+        OPTIONS = {"keys": {"type": "boolean"}}
+        class Value:
+            allowed, wants, loosenings = Strength.STRUCTURAL, "output", ()
+            def __init__(self, keys): self.keys = keys
+            def match(self, reference, got, canonical):
+                want, have = json.loads(reference), got.value if isinstance(got, Structured) else {}
+                same = want.keys() == have.keys() if self.keys else want == have
+                return Match(Strength.STRUCTURAL) if same else Mismatch("another value")
+        def make(options): return Value(options["keys"])
+        """,
+    )
+    workspace.pair("a", "in", '{"list": [1, 2], "no": {"deep": "text"}, "yes": true}')
+    port = "def render(case): return Value({'list': [1, 2], 'no': {'deep': 'text'}, 'yes': True})"
+    inner = ("digit", "sign", "truth", "letter case", "truncate", "repeat an item", "swap two items")
+    for only_keys, detected in (("false", 1), ("true", 0)):
+        rule = f'[[suite.rule]]\nmatcher = "own.values"\nkeys = {only_keys}\n'
+        workspace.config(workspace.worker(port), rules=rule)
+        assert workspace.run("check").code == 0
+        out = workspace.run("audit").out
+        for mutator in inner:
+            assert f"{mutator} {detected}/1" in out
+        assert "drop an item 1/1" in out
+
+
 def test_an_oracle_that_fails_makes_the_audit_red(workspace: Workspace) -> None:
     workspace.pair("a", "a", "a")
     workspace.pair("b", "b", "other")
