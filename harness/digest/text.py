@@ -31,7 +31,7 @@ def render(
     lines += _some([f"REGRESSED {case}" for case in delta.regressed], "REGRESSED")
     gone = "gone      {}: it was there in the last whole run; restore it, or change [source] rev"
     lines += _some([gone.format(case) for case in delta.gone], "gone")
-    listed = "stale     {}: listed ({}), yet it passes; remove its entry from skiplist.toml"
+    listed = "stale     {}: listed ({}), yet it passes; " + typed.command("skip prune")
     lines += _some([listed.format(result.id, _short(result.reason)) for result in stale], "stale")
     lines += _some([f"gate      {_breach(one)}" for one in run.summary["breaches"]], "for the gate")
     # Only what is printed is kept: a reply may be 16 MB, and there may be thousands.

@@ -1,0 +1,242 @@
+"""`harness skip`."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from harness import skiplist
+from harness.blame import age, since
+from harness.digest.diff import printable
+from harness.errors import UsageError
+from harness.patterns import compile_glob, is_glob
+from harness.reading import Reading, Selection
+from harness.session import load_skiplist, open_workspace
+from harness.skipedit import Change, Listed, edit
+from harness.store import Store
+from harness.toml import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
+
+    from harness.config import TargetConfig
+    from harness.model import Excuse
+    from harness.session import Workspace
+
+_SHOWN = 12
+_target = click.option(
+    "--target", "target_name", metavar="NAME", help="The target that it concerns; the default one if left out."
+)
+
+
+@click.group()
+def command() -> None:
+    """Edit skiplist.toml: the cases known to fail, each with a reason."""
+
+
+@command.command()
+@click.argument("words", nargs=-1, required=True, metavar="ID|GLOB...")
+@click.option("--reason", required=True, help="Why, for people.")
+@click.option("--status", type=click.Choice(skiplist.STATUSES), default="todo", help="`todo` if left out.")
+@_target
+@click.option("--no-run", is_flag=True, help="Do not even try the case.")
+@click.pass_obj
+def add(
+    folder: Path, words: tuple[str, ...], reason: str, status: skiplist.Status, target_name: str | None, *, no_run: bool
+) -> int:
+    """List cases. What stands of them in the list is replaced."""
+    workspace, target = _open(folder, target_name)
+    if not reason.strip():
+        raise UsageError("--reason is empty; say why")
+    ids = case_ids(workspace, target)
+    own = {"reason": reason, **({"run": False} if no_run else {}), **whose(workspace, target)}
+    write(workspace, target, [Listed(status, one not in ids, one, own) for one in resolve(words, ids)])
+    return 0
+
+
+@command.command()
+@click.argument("words", nargs=-1, required=True, metavar="ID|GLOB...")
+@_target
+@click.pass_obj
+def remove(folder: Path, words: tuple[str, ...], target_name: str | None) -> int:
+    """Take entries out of the list: by their key, or all cases that a glob fits."""
+    workspace, target = _open(folder, target_name)
+
+    def decide(entries: tuple[Listed, ...]) -> Change:
+        mine = [one for one in entries if concerns(workspace, target, one)]
+        return Change({id(one): one for word in words for one in _meant(word, mine)}.values())
+
+    _say(edit(workspace.folder / skiplist.NAME, decide))
+    return 0
+
+
+@command.command()
+@_target
+@click.pass_obj
+def prune(folder: Path, target_name: str | None) -> int:
+    """Take out what is not needed any more: all that passed when it last ran, in the last whole run or after it."""
+    workspace, target = _open(folder, target_name)
+    with closing(Store(workspace.folder)) as store:
+        if store.last_whole(target.name) is None:
+            raise UsageError(f"there is no whole run of {target.name!r}; harness check makes one")
+        standings = store.standings(target.name)
+
+    def decide(entries: tuple[Listed, ...]) -> Change:
+        return needless([one for one in entries if concerns(workspace, target, one)], standings)
+
+    _say(edit(workspace.folder / skiplist.NAME, decide))
+    return 0
+
+
+def needless(entries: Collection[Listed], standings: Mapping[str, str]) -> Change:
+    """Find what is not needed any more; what is flaky stays.
+
+    A glob goes when a case that it excuses passes; what still fails of its cases gets an entry of its own.
+    """
+    exact = {one.id for one in entries if not one.glob}
+    globs = [(compile_glob(one.key), one) for one in entries if one.glob]
+    passes = {case for case, standing in standings.items() if standing in {"passed", "stale"}}
+    gone = [one for one in entries if not one.glob and one.status != "flaky" and one.id in passes]
+    excused: dict[int, list[str]] = {}
+    for case in standings.keys() - exact if globs else ():
+        first = next((number for number, (pattern, _) in enumerate(globs) if pattern.fullmatch(case)), None)
+        if first is not None:
+            excused.setdefault(first, []).append(case)
+    new: list[Listed] = []
+    for number, cases in sorted(excused.items()):
+        one = globs[number][1]
+        if one.status != "flaky" and not passes.isdisjoint(cases):
+            gone.append(one)
+            new += [Listed(one.status, False, case, one.fields) for case in sorted(cases) if case not in passes]  # noqa: FBT003 - a field
+    return Change(gone, new)
+
+
+@command.command("list")
+@click.option("--status", type=click.Choice(skiplist.STATUSES), help="Only these.")
+@click.option("--suite", "suite_name", metavar="NAME", help="Only this suite.")
+@_target
+@click.pass_obj
+def list_(folder: Path, status: str | None, suite_name: str | None, target_name: str | None) -> int:
+    """List the entries by status and suite, the oldest first, each with its age as git knows it."""
+    workspace, target = _open(folder, target_name)
+    if suite_name is not None:
+        workspace.suite(suite_name)
+    times = since(workspace.folder / skiplist.NAME)
+    found = [
+        one
+        for one in load_skiplist(workspace, target).entries()
+        if status in {None, one.status} and suite_name in {None, suite_of(one.key)}
+    ]
+    now = time.time()
+
+    def order(one: Excuse) -> tuple[int, str, float]:
+        return skiplist.STATUSES.index(one.status), suite_of(one.key), times.get(one.place.line or 0) or now
+
+    for one in sorted(found, key=order):
+        click.echo(f"{one.status:11} {age(one.place.line, times, now):>6}  {one.key}  {printable(one.reason)}")
+    for counts in (Counter(one.status for one in found), Counter(suite_of(one.key) for one in found)):
+        click.echo(", ".join(f"{count} {name}" for name, count in counts.items()) or "no entries")
+        if not found:
+            break
+    return 0
+
+
+def suite_of(key: str) -> str:
+    """Return the suite of an id, or of the ids that a glob fits."""
+    return key.partition("/")[0]
+
+
+# --- what the commands share ---------------------------------------------------------------------------------------
+
+
+def _open(folder: Path, target_name: str | None) -> tuple[Workspace, TargetConfig]:
+    workspace = open_workspace(folder)
+    target = workspace.config.target(target_name)
+    if target.oracle:
+        raise UsageError(f"{target.name!r} is the oracle, and nothing excuses the oracle; name another --target")
+    return workspace, target
+
+
+def whose(workspace: Workspace, target: TargetConfig) -> dict[str, str]:
+    """Return what an entry says of its target."""
+    return {} if target.name == workspace.config.target(None).name else {"target": target.name}
+
+
+def concerns(workspace: Workspace, target: TargetConfig, one: Listed) -> bool:
+    """Whether an entry is about a target."""
+    return (one.target or workspace.config.target(None).name) == target.name
+
+
+def case_ids(workspace: Workspace, target: TargetConfig) -> dict[str, str]:
+    """Map the id of every case -> its name, whatever the skip list says. Raises InputError."""
+    reading = Reading(workspace, target, skiplist.EMPTY, Selection())
+    return {entry.job.case.id: entry.job.case.name for entry in reading.entries()}
+
+
+def resolve(words: Iterable[str], ids: Mapping[str, str]) -> list[str]:
+    """Find the ids and globs that were meant. Raises UsageError for all that mean nothing, or several cases."""
+    by_name: dict[str, list[str]] = {}
+    for case, name in ids.items():
+        by_name.setdefault(name, []).append(case)
+    found: dict[str, None] = {}
+    wrong: list[str] = []
+    for word in words:
+        meant = [word] if word in ids else by_name.get(word, [])
+        if not meant and is_glob(word) and any(map(compile_glob(word).fullmatch, ids)):
+            meant = [word]
+        if len(meant) == 1:
+            found[meant[0]] = None
+        else:
+            several = f"{word!r} is {len(meant)} cases: {', '.join(meant[:5])}; name one"
+            wrong.append(several if meant else f"no case {word!r}{' fits' if is_glob(word) else nearest(word, ids)}")
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    return list(found)
+
+
+def write(workspace: Workspace, target: TargetConfig, new: Collection[Listed]) -> None:
+    """Write entries in the place of those that these cases have, and say what was done."""
+
+    def decide(entries: tuple[Listed, ...]) -> Change:
+        keys = {(one.id, one.glob) for one in new}
+        old = [one for one in entries if (one.id, one.glob) in keys and concerns(workspace, target, one)]
+        return Change([one for one in old if one not in new], [one for one in new if one not in old])
+
+    _say(edit(workspace.folder / skiplist.NAME, decide))
+
+
+def _meant(word: str, entries: Collection[Listed]) -> list[Listed]:
+    named = [one for one in entries if word in {one.key, one.id}]
+    named = named or [one for one in entries if not one.glob and one.id.partition("/")[2] == word]
+    if not named and is_glob(word):
+        named = [one for one in entries if not one.glob and compile_glob(word).fullmatch(one.id)]
+    elif len({one.id for one in named}) > 1:
+        raise UsageError(f"{word!r} is {len(named)} entries: {', '.join(one.key for one in named[:5])}; name one")
+    if not named:
+        raise UsageError(f"{skiplist.NAME} has no entry {word!r}{nearest(word, [one.key for one in entries])}")
+    return named
+
+
+def _say(change: Change) -> None:
+    before = {(one.id, one.glob, one.target): one for one in change.gone}
+    lines = []
+    for one in change.new:
+        old = before.pop((one.id, one.glob, one.target), None)
+        lines.append(f"{'added' if old is None else 'changed'}  {one.status:11} {one.key}" + _was(old))
+    lines += [f"removed  {one.status:11} {one.key}" for one in before.values()]
+    for line in lines[:_SHOWN]:
+        click.echo(line)
+    counts = Counter(line.partition(" ")[0] for line in lines)
+    if len(lines) > _SHOWN:
+        click.echo(f"+{len(lines) - _SHOWN} more: {', '.join(f'{count} {how}' for how, count in counts.items())}")
+    if not lines:
+        click.echo("nothing to change")
+
+
+def _was(old: Listed | None) -> str:
+    return "" if old is None else f"  (was {old.status}: {old.fields['reason']})"
