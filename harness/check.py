@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from harness import build, runner
 from harness.errors import Fault, InputError, UsageError
 from harness.events import Building, Completed, Event, Finished
 from harness.judge import accepted, judge
-from harness.model import NotAttempted, Notice, NotRun, OutOfScope, Passed, Ready, ReferenceFault, Result
+from harness.model import Breach, NotAttempted, Notice, NotRun, OutOfScope, Passed, Ready, ReferenceFault, Result
 from harness.program import identify
 from harness.reading import Entry, Reading, Selection
 from harness.records import StoredRun
@@ -246,6 +246,12 @@ class _Course:
         for loosening in outcome.used if isinstance(outcome, Passed) else ():
             self.used[loosening] += 1
         known = accepted(plan, observed.observation)
+        if plan.excuse is not None and plan.excuse.status == "accepted" and not isinstance(outcome, Passed):
+            if not known:
+                outcome = replace(outcome, why=f"not what was accepted: {outcome.why}")
+            if plan.excuse.of != plan.content[1]:
+                says = "the reference is not the one that this was accepted in place of; look, and accept it again"
+                self.tally.breaches += (Breach(says, entry.job.case.id, plan.excuse.place),)
         result = Result(entry.job, entry.suite.config.stage, plan, outcome, observed, known)
         return Finished(result, standing(outcome, plan.excuse, accepted=known))
 

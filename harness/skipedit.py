@@ -74,18 +74,13 @@ def edit(path: Path, decide: Callable[[tuple[Listed, ...]], Change]) -> Change:
     Raises InputError when the file is not sound or can not be edited without a loss, UsageError when not written.
     """
     real = path.resolve()
-    try:
-        with _alone(real.parent):
-            text, data = _read(path)
-            change = decide(tuple(entries(data)))
-            after = _changed(data, change)
-            if after != data:
-                _write(real, path, _rendered(text, data, after), after)
-            return change
-    except OSError as problem:
-        raise UsageError(
-            f"{path}: can not be written ({problem.strerror}); see to its folder's permissions"
-        ) from problem
+    with _alone(real.parent):
+        text, data = _read(path)
+        change = decide(tuple(entries(data)))
+        after = _changed(data, change)
+        if after != data:
+            _write(real, path, _rendered(text, data, after), after)
+        return change
 
 
 def read(path: Path) -> tuple[Listed, ...]:
@@ -194,27 +189,40 @@ def _set(table: Json, key: str, old: Json, new: Json) -> None:
             table[key].append(one)
 
 
+def put(path: Path, data: bytes, look: Callable[[bytes], None] = lambda _: None) -> None:
+    """Put a file in its place, with the permissions of the one before, once it is on the disk as it should be.
+
+    `look` sees what is on the disk, and raises if it is wrong. Raises UsageError when nothing can be written.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with beside.open("xb") as file:
+                file.write(data)
+                if path.exists():
+                    os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+                file.flush()
+                os.fsync(file.fileno())
+            look(beside.read_bytes())
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as problem:
+        says = f"{path}: can not be written ({problem.strerror}); see to the folder and its permissions"
+        raise UsageError(says) from problem
+
+
 def _write(real: Path, path: Path, text: str, after: Mapping[str, Json]) -> None:
-    """Put a text in the place of the file, once it is on the disk and says what it should."""
-    beside = real.with_name(f".{real.name}.{secrets.token_hex(4)}")
-    mode = stat.S_IMODE(real.stat().st_mode) if real.exists() else None
-    try:
-        with beside.open("xb") as file:
-            file.write(text.encode())
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        if not _says(beside, after):
-            says = "can not be edited without a loss; write each entry as a line under its [section], or edit by hand"
-            raise InputError([Fault(Place(str(path)), says)])
-        os.replace(beside, real)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Put a text in the place of the file, if it says what it should."""
 
+    def look(written: bytes) -> None:
+        try:
+            if tomllib.loads(written.decode("utf-8-sig")) == after:
+                return
+        except tomllib.TOMLDecodeError:
+            pass
+        says = "can not be edited without a loss; write each entry as a line under its [section], or edit by hand"
+        raise InputError([Fault(Place(str(path)), says)])
 
-def _says(path: Path, data: Mapping[str, Json]) -> bool:
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig")) == data
-    except tomllib.TOMLDecodeError:
-        return False
+    put(real, text.encode(), look)

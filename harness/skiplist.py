@@ -9,9 +9,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from harness import toml
+from harness import accepted, toml
 from harness.errors import Fault, InputError, Place
-from harness.files import read
 from harness.model import Excuse
 from harness.patterns import compile_glob
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
-    from harness.model import Content, Json
+    from harness.model import Json
 
 NAME = "skiplist.toml"
 Status: TypeAlias = Literal["todo", "accepted", "unsupported", "flaky"]
@@ -169,13 +168,12 @@ def _excuse(
     document: toml.Document, status: Status, key: str, table: Mapping[str, Json], place: Place
 ) -> Excuse | Fault | None:
     """Make an entry; None for one that lacks what the schema has already asked for."""
-    if "reason" not in table or (status == "accepted" and "reference" not in table):
+    if "reason" not in table or (status == "accepted" and not {"reference", "of"} <= table.keys()):
         return None
-    known: Content | None = None
-    if status == "accepted":
-        found = read(str(document.path.parent / table["reference"]))
-        if isinstance(found, Fault):
-            says = f"{key!r}: its recorded reference {table['reference']} {found.says}, or record it again"
-            return Fault(place, says)
-        known = found
-    return Excuse(status, table["reason"], table.get("run", True), key, place, known)
+    if status != "accepted":
+        return Excuse(status, table["reason"], table.get("run", True), key, place)
+    found = accepted.load(str(document.path.parent / table["reference"]))
+    if isinstance(found, Fault):
+        says = f"{key!r}: its recorded reference {table['reference']} {found.says}, or record it again"
+        return Fault(place, says)
+    return Excuse(status, table["reason"], run=True, key=key, place=place, reply=found, of=table["of"])

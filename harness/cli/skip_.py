@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness import skiplist
+from harness import accepted, skiplist
 from harness.blame import age, since
 from harness.digest.diff import printable
 from harness.errors import UsageError
 from harness.patterns import compile_glob, is_glob
 from harness.reading import Reading, Selection
 from harness.session import load_skiplist, open_workspace
-from harness.skipedit import Change, Listed, edit
+from harness.skipedit import Change, Listed, edit, put, read
 from harness.store import Store
 from harness.toml import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from harness.config import TargetConfig
-    from harness.model import Excuse
+    from harness.model import Excuse, Json
+    from harness.reading import Entry
+    from harness.records import StoredResult
     from harness.session import Workspace
 
 _SHOWN = 12
@@ -55,8 +57,51 @@ def add(
         raise UsageError("--reason is empty; say why")
     ids = case_ids(workspace, target)
     own = {"reason": reason, **({"run": False} if no_run else {}), **whose(workspace, target)}
-    write(workspace, target, [Listed(status, one not in ids, one, own) for one in resolve(words, ids)])
+    meant = resolve(words, ids)
+    more: dict[str, Mapping[str, Json]] = {}
+    if status == "accepted":
+        if no_run or not ids.keys() >= set(meant):
+            raise UsageError("accepted means one known reply of one case; name cases, and leave --no-run out")
+        more = _record(workspace, target, meant)
+    write(workspace, target, [Listed(status, one not in ids, one, {**own, **more.get(one, {})}) for one in meant])
     return 0
+
+
+def _record(workspace: Workspace, target: TargetConfig, ids: list[str]) -> dict[str, Mapping[str, Json]]:
+    """Write what the target said to these cases when they last ran into files; map each id -> what its entry needs."""
+    reading = Reading(workspace, target, skiplist.EMPTY, Selection(tuple(ids)))
+    kept: dict[str, tuple[str, bytes, str]] = {}
+    wrong: list[str] = []
+    with closing(Store(workspace.folder)) as store:
+        for entry in reading.entries():
+            case = entry.job.case
+            run = store.last_run(target.name, case.id)
+            result = store.result(run, case.id) if run is not None else None
+            why = _not_acceptable(result, entry)
+            if result is None or result.reply is None or why:
+                wrong.append(f"{case.id}: {why}")
+                continue
+            suffix, data = accepted.dump(case.name, result.reply)
+            path = accepted.place(case.suite, case.name, whose(workspace, target).get("target", "")) + suffix
+            kept[case.id] = path, data, entry.plan.content[1]
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    for path, data, _ in kept.values():
+        put(workspace.folder / path, data)
+    return {case: {"reference": path, "of": of} for case, (path, _, of) in kept.items()}
+
+
+def _not_acceptable(result: StoredResult | None, entry: Entry) -> str:
+    """Say why what came out can not be recorded, or nothing."""
+    if result is None:
+        return "has not run yet; harness check runs it"
+    if result.outcome == "passed":
+        return "passed when it last ran; there is nothing to accept"
+    if not {"output", "outputs", "value", "error"} & (result.reply or {}).keys():
+        return f"{result.outcome} when it last ran ({result.why}); only an output or an error can be accepted"
+    if result.content != " ".join(entry.plan.content):
+        return "has changed since it last ran; harness check runs it again"
+    return ""
 
 
 @command.command()
@@ -71,7 +116,7 @@ def remove(folder: Path, words: tuple[str, ...], target_name: str | None) -> int
         mine = [one for one in entries if concerns(workspace, target, one)]
         return Change({id(one): one for word in words for one in _meant(word, mine)}.values())
 
-    _say(edit(workspace.folder / skiplist.NAME, decide))
+    _edit(workspace, decide)
     return 0
 
 
@@ -89,7 +134,7 @@ def prune(folder: Path, target_name: str | None) -> int:
     def decide(entries: tuple[Listed, ...]) -> Change:
         return needless([one for one in entries if concerns(workspace, target, one)], standings)
 
-    _say(edit(workspace.folder / skiplist.NAME, decide))
+    _edit(workspace, decide)
     return 0
 
 
@@ -207,7 +252,20 @@ def write(workspace: Workspace, target: TargetConfig, new: Collection[Listed]) -
         old = [one for one in entries if (one.id, one.glob) in keys and concerns(workspace, target, one)]
         return Change([one for one in old if one not in new], [one for one in new if one not in old])
 
-    _say(edit(workspace.folder / skiplist.NAME, decide))
+    _edit(workspace, decide)
+
+
+def _edit(workspace: Workspace, decide: Callable[[tuple[Listed, ...]], Change]) -> None:
+    """Edit the list, let the recorded files go that nothing names any more, and say what was done."""
+    path = workspace.folder / skiplist.NAME
+    change = edit(path, decide)
+    needed = {one.fields.get("reference") for one in read(path)} if change.gone else set()
+    for one in change.gone:
+        suite, _, name = one.key.partition("/")
+        own = accepted.place(suite, name, one.target or "")  # no other file is ours to remove
+        for file in {own, own + accepted.SUFFIX} & {one.fields.get("reference")} - needed:
+            (workspace.folder / file).unlink(missing_ok=True)
+    _say(change)
 
 
 def _meant(word: str, entries: Collection[Listed]) -> list[Listed]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness.digest.diff import first_difference, printable, shorten
+from harness.digest.diff import first_difference, printable, shorten, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -156,7 +156,8 @@ def _some(lines: list[str], what: str) -> list[str]:
 def one_line(result: StoredResult) -> str:
     """Say what is wrong with one case, in one line; each side of a difference is cut by itself."""
     want, got = texts(result)
-    if want is None or got is None or not (result.why or "").endswith("output differs"):
+    accepted = "accepted" in (result.detail or {})
+    if want is None or got is None or not ((result.why or "").endswith("output differs") or accepted):
         return shorten(printable(result.why or ""), _WIDTH)
     if want.rstrip() == got.rstrip():
         return f"only the end differs: -{want[-_END:]!r} +{got[-_END:]!r}"
@@ -166,10 +167,15 @@ def one_line(result: StoredResult) -> str:
 
 
 def texts(result: StoredResult) -> tuple[str | None, str | None]:
-    """Return the wanted and the actual text of the output that was compared, where both are text."""
+    """Return the wanted and the actual text of the output that was compared, where both are text.
+
+    What was accepted is wanted in the place of the references.
+    """
     detail, reply = result.detail, result.reply
     if not detail or not reply or not detail["references"]:
         return None, None
+    if "accepted" in detail:
+        return spelled(detail["accepted"]), spelled(reply)
     outputs: Json = reply.get("outputs", {"output": reply["output"]} if "output" in reply else {})
     for reference in detail["references"]:
         want, got = reference["contents"][0], outputs.get(reference["name"])
