@@ -304,3 +304,81 @@ def test_a_key_that_a_merge_made_twice_is_told_with_both_lines(repository: Works
 def test_a_section_that_a_merge_made_twice_is_told_with_both_lines(four: Workspace) -> None:
     four.write("skiplist.toml", 'format = 1\n[todo]\n"pairs/x.in" = "x"\n[ todo ]\n"pairs/y.in" = "y"\n')
     assert four.run("check").err == "ERROR skiplist.toml:4: a second [todo]: the first is in line 2; make them one\n"
+
+
+# --- init and import -----------------------------------------------------------------------------------------------
+
+
+def test_init_lists_what_fails_with_how_it_fails_and_leaves_what_is_there(four: Workspace) -> None:
+    assert four.run("skip", "init").err == "ERROR there is no whole run of 'port'; harness check makes one\n"
+    four.write("skiplist.toml", 'format = 1\n[unsupported]\n"pairs/x.in" = "a person said so"\n')
+    four.pair("z", "z", "other")
+    four.run("check")
+    assert four.run("skip", "init").out == "added  todo        pairs/y.in\nadded  todo        pairs/z.in\n"
+    assert listed(four) == {
+        "unsupported": {"pairs/x.in": "a person said so"},
+        "todo": {"pairs/y.in": "output differs", "pairs/z.in": "output differs"},
+    }
+    assert four.run("check").first.startswith("PASS 2/5 pass · 2 todo · 1 unsupported")
+    assert four.run("skip", "init").out == "nothing to change\n"
+
+
+GO = """\
+package port
+
+// "pairs/q.in": not in here
+var skip = map[string]string{
+\t"x.in": "no \\"x\\", yet", // "z.in"
+\t`y`:    "", // y is hard
+}
+
+func TestOther(t *testing.T) { run(t, []string{"some", "words"}, "x.in") }
+"""
+JS = """\
+const skip = new Map([
+  ['x.in', 'no x'], /* what
+  a comment */ ["pairs/y.in", "no y"],
+]);
+"""
+ITEMS = "export const skip = [\n  'x.in', // no x\n  'y.in', // no y\n];\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "reasons"),
+    [
+        ("names.txt", "# skipped\n\nx.in # no x\n  pairs/y  # no y\n", ("no x", "no y")),
+        ("skip_test.go", GO, ('no "x", yet', "y is hard")),
+        ("skip.mjs", JS, ("no x", "no y")),
+        ("skip.ts", ITEMS, ("no x", "no y")),
+        (
+            "run.sh",
+            "#!/bin/sh\n# -skip z.in\ntoml-test -decoder=x -skip x \\\n  -skip='pairs/[y]*,x.in'\n",
+            ("imported from run.sh", "imported from run.sh"),
+        ),
+    ],
+)
+def test_what_a_port_already_skips_is_taken_over(
+    four: Workspace, file: str, text: str, reasons: tuple[str, str]
+) -> None:
+    four.write(file, text.encode())
+    ran = four.run("skip", "import", file)
+    assert (ran.code, ran.err) == (0, "")
+    assert listed(four) == {"todo": dict(zip(("pairs/x.in", "pairs/y.in"), reasons, strict=True))}
+
+
+def test_names_that_are_no_case_are_told_and_nothing_is_written_unless_that_is_wanted(four: Workspace) -> None:
+    four.write("more/x.in", "x")
+    four.write("more/x.out", "x")
+    config = (four.folder / "harness.toml").read_text()
+    suite = '[[suite]]\nname = "more"\nreader = "pairs"\ninputs = "more/*.in"\noutputs = "more/{stem}.out"\n'
+    four.write("harness.toml", config + suite)
+    four.write("names.txt", "pairs/x.in\nqqq\nx.in\n")
+    ran = four.run("skip", "import", "names.txt")
+    assert (ran.code, ran.out) == (2, "")
+    wrong = ["names.txt:2: no case 'qqq'", "names.txt:3: 'x.in' is 2 cases: pairs/x.in, more/x.in"]
+    more = "the rest means 1 case; correct the file, or take that with --matched-only"
+    assert ran.err.splitlines() == ["ERROR", *wrong, more]
+    assert not (four.folder / "skiplist.toml").exists()
+    ran = four.run("skip", "import", "names.txt", "--matched-only", "--status", "flaky")
+    assert ran.out.splitlines() == [*(f"left out {line}" for line in wrong), "added  flaky       pairs/x.in"]
+    assert listed(four) == {"flaky": {"pairs/x.in": "imported from names.txt"}}

@@ -20,7 +20,7 @@ _COMMANDS = {
     "runs": "List the stored runs.",
     "digest": "Print the digest of a stored run again.",
     "audit": "Say how much a green is worth.",
-    "skip": "Edit the skip list: add, remove, prune, list.",
+    "skip": "Edit the skip list: add, remove, prune, list, init, import.",
     "record": "Record references from the oracle.",
 }
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import closing
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness import accepted, skiplist
+from harness import accepted, skipimport, skiplist
 from harness.blame import age, since
-from harness.digest.diff import printable
+from harness.digest.diff import printable, shorten
 from harness.errors import UsageError
 from harness.patterns import compile_glob, is_glob
 from harness.reading import Reading, Selection
@@ -22,15 +24,15 @@ from harness.toml import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
-    from pathlib import Path
 
     from harness.config import TargetConfig
     from harness.model import Excuse, Json
     from harness.reading import Entry
-    from harness.records import StoredResult
+    from harness.records import StoredResult, StoredRun
     from harness.session import Workspace
 
 _SHOWN = 12
+_REASON = 120
 _target = click.option(
     "--target", "target_name", metavar="NAME", help="The target that it concerns; the default one if left out."
 )
@@ -127,8 +129,7 @@ def prune(folder: Path, target_name: str | None) -> int:
     """Take out what is not needed any more: all that passed when it last ran, in the last whole run or after it."""
     workspace, target = _open(folder, target_name)
     with closing(Store(workspace.folder)) as store:
-        if store.last_whole(target.name) is None:
-            raise UsageError(f"there is no whole run of {target.name!r}; harness check makes one")
+        _whole(store, target)
         standings = store.standings(target.name)
 
     def decide(entries: tuple[Listed, ...]) -> Change:
@@ -159,6 +160,90 @@ def needless(entries: Collection[Listed], standings: Mapping[str, str]) -> Chang
             gone.append(one)
             new += [Listed(one.status, False, case, one.fields) for case in sorted(cases) if case not in passes]  # noqa: FBT003 - a field
     return Change(gone, new)
+
+
+@command.command()
+@_target
+@click.pass_obj
+def init(folder: Path, target_name: str | None) -> int:
+    """Make a first list: what failed in the last whole run becomes todo, and how it failed its reason.
+
+    Entries that are there stay as they are.
+    """
+    workspace, target = _open(folder, target_name)
+    ids = case_ids(workspace, target)
+    with closing(Store(workspace.folder)) as store:
+        run = _whole(store, target)
+        failed = {one.id: one for one in store.results(run, "failed") if one.id in ids}
+    reasons = {case: shorten(printable(one.why or one.outcome), _REASON) for case, one in failed.items()}
+    _add_only(workspace, target, "todo", reasons)
+    return 0
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--status", type=click.Choice(("todo", "unsupported", "flaky")), default="todo", help="`todo` if left out."
+)
+@_target
+@click.option("--matched-only", is_flag=True, help="Take over the names that are cases, though others are not.")
+@click.pass_obj
+def import_(folder: Path, file: Path, status: skiplist.Status, target_name: str | None, *, matched_only: bool) -> int:
+    """Take over what a port already skips: a text file of names, a Go or JS file, or a script with toml-test's -skip.
+
+    Nothing is written when a name is no case (exit code 2), unless --matched-only. Entries that are there stay as they
+    are.
+    """
+    workspace, target = _open(folder, target_name)
+    ids = case_ids(workspace, target)
+    index = skipimport.index(ids)
+    reasons: dict[str, str] = {}
+    wrong: list[str] = []
+    groups = skipimport.read(str(file), _text(file))
+    found = [[(one, skipimport.meant(one.name, index)) for one in group] for group in groups]
+    known = [group for group in found if any(cases for _, cases in group)]
+    for one, cases in chain.from_iterable(known or found):
+        if cases and (len(cases) == 1 or is_glob(one.name)):
+            reasons |= {case: reasons.get(case) or one.reason or f"imported from {file.name}" for case in cases}
+        else:
+            says = f"{one.name!r} is {len(cases)} cases: {', '.join(cases[:5])}" if cases else f"no case {one.name!r}"
+            wrong.append(f"{file}:{one.line}: {says}{'' if cases else nearest(one.name, ids)}")
+    if wrong and not (matched_only and reasons):
+        many = f"{len(reasons)} case{'' if len(reasons) == 1 else 's'}"
+        more = [f"the rest means {many}; correct the file, or take that with --matched-only"] if reasons else []
+        raise UsageError("\n".join([*wrong, *more]))
+    for line in wrong:
+        click.echo(f"left out {line}")
+    if not reasons:
+        raise UsageError(f"{file}: has no names")
+    _add_only(workspace, target, status, reasons)
+    return 0
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise UsageError(f"{file}: can not be read as UTF-8 ({problem}); name another file") from problem
+
+
+def _add_only(workspace: Workspace, target: TargetConfig, status: skiplist.Status, reasons: Mapping[str, str]) -> None:
+    """Write entries for the cases that have none."""
+
+    def decide(entries: tuple[Listed, ...]) -> Change:
+        there = {one.id for one in entries if concerns(workspace, target, one) and not one.glob}
+        own = whose(workspace, target)
+        new = [(case, why) for case, why in reasons.items() if case not in there]
+        return Change(new=[Listed(status, False, case, {"reason": why, **own}) for case, why in new])  # noqa: FBT003 - a field
+
+    _edit(workspace, decide)
+
+
+def _whole(store: Store, target: TargetConfig) -> StoredRun:
+    run = store.last_whole(target.name)
+    if run is None:
+        raise UsageError(f"there is no whole run of {target.name!r}; harness check makes one")
+    return run
 
 
 @command.command("list")
