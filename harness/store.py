@@ -245,6 +245,11 @@ class Store:
             GROUP BY results.id"""
         return {row["id"]: row["standing"] for row in self._query(query, (target,))}
 
+    def counts(self, run: StoredRun) -> list[tuple[str, str, str | None, int]]:
+        """Count a run's cases by stage, standing and achieved strength."""
+        query = "SELECT stage, standing, achieved, count(*) FROM results WHERE run = ? GROUP BY 1, 2, 3"
+        return [tuple(row) for row in self._query(query, (run.id,))]
+
     def ids_before(self, run: StoredRun) -> dict[str, bool]:
         """Map the ids of the last whole run of a target to False: none when the source is at another revision."""
         before = self.last_whole(run.target)
