@@ -250,6 +250,11 @@ class Store:
         query = "SELECT stage, standing, achieved, count(*) FROM results WHERE run = ? GROUP BY 1, 2, 3"
         return [tuple(row) for row in self._query(query, (run.id,))]
 
+    def contents(self, run: StoredRun) -> dict[str, tuple[str, str]]:
+        """Map the id of each case of a run -> the hashes of its input and of its references."""
+        rows = self._query("SELECT id, content FROM results WHERE run = ? AND content IS NOT NULL", (run.id,))
+        return {row["id"]: tuple(row["content"].split(" ")) for row in rows}
+
     def ids_before(self, run: StoredRun) -> dict[str, bool]:
         """Map the ids of the last whole run of a target to False: none when the source is at another revision."""
         before = self.last_whole(run.target)

@@ -22,6 +22,7 @@ _COMMANDS = {
     "audit": "Say how much a green is worth.",
     "status": "Show the port at a glance: stages, strengths, the skip list, the last runs.",
     "skip": "Edit the skip list: add, remove, prune, list, init, import.",
+    "source": "Follow the source project: what is new, gone, renamed, changed.",
     "record": "Record references from the oracle.",
 }
 

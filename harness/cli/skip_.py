@@ -129,7 +129,7 @@ def prune(folder: Path, target_name: str | None) -> int:
     """Take out what is not needed any more: all that passed when it last ran, in the last whole run or after it."""
     workspace, target = _open(folder, target_name)
     with closing(Store(workspace.folder)) as store:
-        _whole(store, target)
+        last_whole(store, target)
         standings = store.standings(target.name)
 
     def decide(entries: tuple[Listed, ...]) -> Change:
@@ -173,7 +173,7 @@ def init(folder: Path, target_name: str | None) -> int:
     workspace, target = _open(folder, target_name)
     ids = case_ids(workspace, target)
     with closing(Store(workspace.folder)) as store:
-        run = _whole(store, target)
+        run = last_whole(store, target)
         failed = {one.id: one for one in store.results(run, "failed") if one.id in ids}
     reasons = {case: shorten(printable(one.why or one.outcome), _REASON) for case, one in failed.items()}
     _add_only(workspace, target, "todo", reasons)
@@ -239,7 +239,8 @@ def _add_only(workspace: Workspace, target: TargetConfig, status: skiplist.Statu
     _edit(workspace, decide)
 
 
-def _whole(store: Store, target: TargetConfig) -> StoredRun:
+def last_whole(store: Store, target: TargetConfig) -> StoredRun:
+    """Find what to go by. Raises UsageError when there is none."""
     run = store.last_whole(target.name)
     if run is None:
         raise UsageError(f"there is no whole run of {target.name!r}; harness check makes one")
@@ -341,16 +342,19 @@ def write(workspace: Workspace, target: TargetConfig, new: Collection[Listed]) -
 
 
 def _edit(workspace: Workspace, decide: Callable[[tuple[Listed, ...]], Change]) -> None:
-    """Edit the list, let the recorded files go that nothing names any more, and say what was done."""
-    path = workspace.folder / skiplist.NAME
-    change = edit(path, decide)
-    needed = {one.fields.get("reference") for one in read(path)} if change.gone else set()
+    change = edit(workspace.folder / skiplist.NAME, decide)
+    tidy(workspace, change)
+    _say(change)
+
+
+def tidy(workspace: Workspace, change: Change) -> None:
+    """Let the recorded files of accepted cases go that no entry names any more."""
+    needed = {one.fields.get("reference") for one in read(workspace.folder / skiplist.NAME)} if change.gone else set()
     for one in change.gone:
         suite, _, name = one.key.partition("/")
         own = accepted.place(suite, name, one.target or "")  # no other file is ours to remove
         for file in {own, own + accepted.SUFFIX} & {one.fields.get("reference")} - needed:
             (workspace.folder / file).unlink(missing_ok=True)
-    _say(change)
 
 
 def _meant(word: str, entries: Collection[Listed]) -> list[Listed]:
