@@ -77,6 +77,8 @@ def _record(workspace: Workspace, target: TargetConfig, ids: list[str]) -> dict[
     with closing(Store(workspace.folder)) as store:
         for entry in reading.entries():
             case = entry.job.case
+            if case.id not in ids:  # its name is another's id, or another's id is a glob for it
+                continue
             run = store.last_run(target.name, case.id)
             result = store.result(run, case.id) if run is not None else None
             why = _not_acceptable(result, entry)
