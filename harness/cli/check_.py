@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 @click.option("--max-fail", type=click.IntRange(min=1), metavar="N", help="Stop after N failures.")
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="At most N worker processes.")
 @click.option("--no-skips", is_flag=True, help="Put the skip list aside for this run.")
+@click.option("--isolate", is_flag=True, help="A fresh worker for every case.")
+@click.option("--shuffle", type=click.IntRange(min=0), metavar="SEED", help="Run in another order.")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=1, metavar="N", help="Run N times; the worst counts.")
 @click.option(
     "--json",
     "export",
@@ -62,9 +65,12 @@ def command(
     target_name: str | None,
     max_fail: int | None,
     workers: int | None,
+    shuffle: int | None,
+    repeat: int,
     export: Path | None,
     *,
     failed: bool,
+    isolate: bool,
     no_skips: bool,
 ) -> int:
     """Run the cases against a target and judge them.
@@ -79,9 +85,10 @@ def command(
         selection = chosen(workspace, cases, suites, stages)
         if failed:
             selection = replace(selection, ids=_failed(store, target.name))
+        request = Request(target, selection, max_fail, not no_skips, isolate, shuffle, repeat)
         completed = Completed("", (Verdict.NOTHING,))
         with _reporter() as show, interruptible() as stop:
-            for event in check(workspace, Request(target, selection, max_fail, skips=not no_skips), store, stop):
+            for event in check(workspace, request, store, stop):
                 show(event)
                 if isinstance(event, Completed):
                     completed = event
