@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from itertools import chain, islice
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from harness.model import Job, Json, Observed
     from harness.runner import Stop
     from harness.session import Suite, Workspace
+    from harness.shards import Shards
     from harness.store import RunWriter, Store
 
 READ_AHEAD = 512
@@ -53,6 +54,8 @@ class Request:
     """The seed of another order than that of reading."""
     repeat: int = 1
     """How often everything is run."""
+    shards: Shards | None = None
+    """What was run elsewhere; then nothing is run here."""
 
     @property
     def whole(self) -> bool:
@@ -73,6 +76,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     Raises InputError and UsageError when config, files or names are wrong: such a run leaves nothing in the store.
     """
     began = time.monotonic()
+    shards = request.shards
     skips = load_skiplist(workspace, request.target) if request.skips else EMPTY
     new = _new_run(workspace, request)
     before = store.ids_before(new) if request.whole else {}
@@ -85,14 +89,17 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     rounds = Rounds(request.repeat, request.repeat - 1)
     course = _Course(workspace, request, stop, writer, tally, rounds)
     try:
-        yield from course.build()
-        if not tally.target_down and not stop.reason:
+        if shards is not None:
+            yield from course.replay(chain(ahead, entries), shards)
+        else:
+            yield from course.build()
+        if shards is None and not tally.target_down and not stop.reason:
             yield from course.run(chain(ahead, entries))
             yield from course.lint()
     except (InputError, UsageError):
         writer.forget()
         raise
-    tally.cut_short = stop.reason
+    tally.cut_short = tally.cut_short or stop.reason
     reading.count_rest()
     tally.left_out = reading.left_out
     tally.selection = str(request.selection)
@@ -102,13 +109,13 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     notices = [*reading.notices, *course.oddities, *rounds.notices(), *(course.unused() if whole else ())]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
-        seconds=round(time.monotonic() - began, 3),
+        seconds=round(time.monotonic() - began, 3) if shards is None else max(shards.each("seconds")),
         verdicts=[verdict.value for verdict in verdicts],
         summary=tally.as_json(),
         whole=int(whole and not tally.gone),
-        program=_program(workspace, request.target),
+        program=_program(workspace, request.target) if shards is None else shards.first("program"),
         worker=course.worker,
-        notices=[str(notice) for notice in notices],
+        notices=list(dict.fromkeys(map(str, notices))),
         stderr=course.stderr,
     )
     store.verify(writer.id, [verdict.value for verdict in verdicts], tally.as_json())
@@ -149,6 +156,30 @@ class _Course:
                 self.tally.said = tuple(f"  {line}" for line in broken.lines)
             if broken is not None:
                 return
+
+    def replay(self, entries: Iterator[Entry], shards: Shards) -> Iterator[Event]:
+        """Judge what the workers of shards have said, as if it came in now."""
+        seen: set[str] = set()
+        for entry in entries:
+            seen.add(entry.job.case.id)
+            outcome = self._without_running(entry)
+            heard = "" if outcome is not None else shards.heard(entry)
+            if isinstance(heard, str):
+                yield self._count(_finished(entry, outcome or NotRun(heard)))
+                continue
+            finished = self._judge(entry, heard)
+            told = shards.told(entry, finished.result.outcome)
+            yield self._count(replace(finished, result=replace(finished.result, outcome=told)))
+        shards.see_known(seen, self.workspace.config.rev)
+        self.worker = shards.first("worker")
+        self.stderr = "".join(shards.each("stderr"))[-_STDERR_KEPT:]
+        self.oddities = [Notice(says) for notices in shards.each("notices") for says in notices]
+        self.tally.options = shards.options()
+        self.tally.cut_short = shards.cut_short()
+        self.tally.target_down = shards.target_down()
+        self.tally.breaches = shards.breaches()
+        self.tally.checks_failed = tuple(shards.summed("checks_failed"))
+        self.tally.said = tuple(shards.summed("said"))
 
     def run(self, entries: Iterator[Entry]) -> Iterator[Event]:
         """Run the cases and judge them as their observations come in."""
@@ -301,11 +332,13 @@ def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Fini
 
 def _new_run(workspace: Workspace, request: Request) -> StoredRun:
     target, config = request.target, workspace.config
-    environment = target_environment(workspace, target)
+    own = target_environment(workspace, target)
+    environment = {**own, **dict.fromkeys(target.pass_env, "(passed on)")}  # these may be secrets
+    shards = request.shards
     return StoredRun(
         id="",
         number=0,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        started=datetime.now(UTC).isoformat(timespec="seconds") if shards is None else min(shards.each("started")),
         seconds=None,
         target=target.name,
         state="incomplete",
@@ -322,8 +355,8 @@ def _new_run(workspace: Workspace, request: Request) -> StoredRun:
         ),
         verdicts=("NOTHING",),
         summary=Tally(cut_short="still running, or killed").as_json(),  # until the run says otherwise
-        program=_program(workspace, target),
-        environment={**environment, **dict.fromkeys(target.pass_env, "(passed on)")},  # these may be secrets
+        program=_program(workspace, target) if shards is None else shards.first("program"),
+        environment=environment if shards is None else shards.first("environment"),
         worker="",
         source=f"{config.root} {config.rev or ''}".strip(),
         notices=(),

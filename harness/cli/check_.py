@@ -37,6 +37,14 @@ if TYPE_CHECKING:
     from harness.session import Workspace
 
 
+def _shard(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Read `2/4`."""
+    number, _, of = (value or "1/1").partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise click.BadParameter("not I/N, such as 2/4")
+    return (int(number), int(of)) if value is not None else None
+
+
 @click.command()
 @click.argument("cases", nargs=-1, metavar="[ID|GLOB]...")
 @click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite; may be repeated.")
@@ -46,6 +54,7 @@ if TYPE_CHECKING:
 @click.option("--max-fail", type=click.IntRange(min=1), metavar="N", help="Stop after N failures.")
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="At most N worker processes.")
 @click.option("--no-skips", is_flag=True, help="Put the skip list aside for this run.")
+@click.option("--shard", callback=_shard, metavar="I/N", help="Only the Ith of N parts; harness runs merge joins them.")
 @click.option("--isolate", is_flag=True, help="A fresh worker for every case.")
 @click.option("--shuffle", type=click.IntRange(min=0), metavar="SEED", help="Run in another order.")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, metavar="N", help="Run N times; the worst counts.")
@@ -59,6 +68,7 @@ def command(
     target_name: str | None,
     max_fail: int | None,
     workers: int | None,
+    shard: tuple[int, int] | None,
     shuffle: int | None,
     repeat: int,
     export: Path | None,
@@ -78,7 +88,7 @@ def command(
         target = workspace.config.target(target_name)
         if workers is not None:
             target = replace(target, workers=workers)
-        selection = chosen(workspace, cases, suites, stages)
+        selection = replace(chosen(workspace, cases, suites, stages), shard=shard)
         with closing(Store(workspace.folder)) as store:
             if failed:
                 selection = replace(selection, ids=_failed(store, target.name))

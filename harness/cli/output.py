@@ -124,7 +124,9 @@ def _github(store: Store, workspace: Workspace, run: StoredRun, digest: str) -> 
 
     _echo(shielded(digest))
     found = [
-        Annotation(one["says"], " ".join(filter(None, ["GATE", one["case"]])), _place(one["place"]))
+        Annotation(
+            one["says"], " ".join(filter(None, ["GATE", one["case"]])), Place.of(one["place"]) if one["place"] else None
+        )
         for one in run.summary["breaches"]
     ]
     skips = load_skiplist(workspace, workspace.config.target(run.target))
@@ -136,8 +138,8 @@ def _github(store: Store, workspace: Workspace, run: StoredRun, digest: str) -> 
         if len(found) >= MOST:
             break
         references = result.detail["references"] if result.detail is not None else ()
-        place = _place(references[0]["place"] if references else result.place)
-        found.append(Annotation(f"{result.outcome}: {one_line(result)}", result.id, place))
+        at = Place.of(references[0]["place"] if references else result.place)
+        found.append(Annotation(f"{result.outcome}: {one_line(result)}", result.id, at))
     _annotate(found[:MOST])
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
@@ -150,11 +152,3 @@ def _annotate(found: list[github.Annotation]) -> None:
 
     root = os.environ.get("GITHUB_WORKSPACE") or "."
     _echo("".join(f"{command(one, root)}\n" for one in found))
-
-
-def _place(text: str | None) -> Place | None:
-    """Read `path:line`, as a place is stored."""
-    if text is None:
-        return None
-    path, _, line = text.rpartition(":")
-    return Place(path, int(line)) if path and line.isdigit() else Place(text)
