@@ -47,6 +47,7 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str | None)
 
 @click.command()
 @click.argument("cases", nargs=-1, metavar="[ID|GLOB]...")
+@click.option("--all", "everywhere", is_flag=True, help="Check every workspace in the folder and below it.")
 @click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite; may be repeated.")
 @click.option("--stage", "stages", multiple=True, metavar="NAME", help="Only this stage; may be repeated.")
 @click.option("--target", "target_name", metavar="NAME", help="The target to run; the default one if left out.")
@@ -75,6 +76,7 @@ def command(
     junit: Path | None,
     format: output.Format,  # noqa: A002 - as it is typed
     *,
+    everywhere: bool,
     failed: bool,
     isolate: bool,
     no_skips: bool,
@@ -83,6 +85,10 @@ def command(
 
     Exit code: 0 PASS, 1 FAIL, 2 ERROR, 3 GATE, 4 NOTHING, 5 TARGET.
     """
+    if everywhere:
+        from harness.cli.every import check_all  # noqa: PLC0415 - only when asked for
+
+        return check_all(click.get_current_context(), folder)
     with output.telling_faults(format):
         workspace = open_workspace(folder)
         target = workspace.config.target(target_name)
