@@ -377,8 +377,10 @@ class Excuse:
     run: bool
     key: str
     place: Place
-    reference: Content | None = None
+    reply: Outputs | ErrorReply | None = None
     """What an accepted case is known to give instead."""
+    of: str = ""
+    """The hash of the references in whose place it was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +399,8 @@ class Plan:
     excuse: Excuse | None
     canonical: Canonical
     hash: str
+    content: tuple[str, str] = ("", "")
+    """Hashes of the input and of the references alone: what the source project says."""
 
 
 # --- what it means -------------------------------------------------------------------------------------------------

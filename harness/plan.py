@@ -10,6 +10,7 @@ import json
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from harness import wire
 from harness.errors import Fault
 from harness.model import Check, ErrorReply, Plan, ReferenceFault
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from harness.model import Canonical, Case, Content, Excuse, Json, Limits, Reference, Rule
 
 _ANY_ERROR = ErrorReply({"kind": ""})
+_SHORT = 16  # hex digits: people see these
 
 
 def fingerprint(shared: Mapping[str, Content], limits: Limits, canonical: Canonical, target: Json) -> bytes:
@@ -39,8 +41,16 @@ def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Ca
         checks.append(Check(reference, rule))
         pieces += (reference.name, *reference.contents, rule.spec)
     if excuse is not None:
-        pieces += (dumps([excuse.status, excuse.run]), excuse.reference or "")
-    return Plan(tuple(checks), excuse, canonical, _hash(pieces).hexdigest())
+        reply = wire.dumps(wire.saying(excuse.reply)) if excuse.reply is not None else ""
+        pieces += (dumps([excuse.status, excuse.run]), reply)
+    return Plan(tuple(checks), excuse, canonical, _hash(pieces).hexdigest(), content(case))
+
+
+def content(case: Case) -> tuple[str, str]:
+    """Hash the input, and the references: two cases that agree in one of them may be one under two names."""
+    given = [case.input or "", dumps([case.params, case.settings]) if case.params or case.settings else ""]
+    wanted = [piece for reference in case.references for piece in (reference.name, *reference.contents)]
+    return _hash(given).hexdigest()[:_SHORT], _hash(wanted).hexdigest()[:_SHORT]
 
 
 def _choose(rules: Sequence[Rule], name: str, reference: Reference) -> Rule:

@@ -38,7 +38,8 @@ class StoredResult:
     """One row of `results`.
 
     `reply` is as on the wire, or how the worker ended; None when it equals the reference, or nothing ran.
-    `detail` is there for all that did not pass: input, params, settings, references and the rules that judged them.
+    `detail` is there for all that did not pass: input, params, settings, references and the rules that judged them,
+    and the reply that was accepted in their place.
     """
 
     run: str
@@ -59,6 +60,8 @@ class StoredResult:
     reply: Mapping[str, Json] | None
     stderr: str
     detail: Mapping[str, Json] | None
+    content: str | None
+    """Hashes of the input and of the references, as the source project has them."""
 
 
 @dataclass(frozen=True, slots=True)

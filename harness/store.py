@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from harness.model import Observation
 
 FOLDER = ".harness"
-FORMAT = 1
+FORMAT = 2
 KEPT_RUNS = 30
 _BATCH = 1000
 _BATCH_LETTERS = 4 * 1024 * 1024
@@ -83,7 +83,8 @@ CREATE TABLE results (
     place TEXT,
     reply TEXT,
     stderr TEXT,
-    detail TEXT
+    detail TEXT,
+    content TEXT
 );
 CREATE INDEX results_by_run ON results (run, id);
 CREATE VIEW latest AS
@@ -173,7 +174,7 @@ class Store:
         """Write results in one transaction."""
         try:
             self._db.execute("BEGIN")
-            self._db.executemany(f"INSERT INTO results VALUES ({', '.join('?' * 18)})", rows)  # noqa: S608 - only question marks
+            self._db.executemany(f"INSERT INTO results VALUES ({', '.join('?' * 19)})", rows)  # noqa: S608 - only question marks
             self._db.execute("COMMIT")
         except sqlite3.Error as problem:
             raise self._broken(problem) from problem
@@ -249,6 +250,16 @@ class Store:
         """Whether two runs were to read the same cases: one revision of the source, and the same held out."""
         return (before.source, before.summary["holdout"]) == (run.source, run.summary["holdout"])
 
+    def counts(self, run: StoredRun) -> list[tuple[str, str, str | None, int]]:
+        """Count a run's cases by stage, standing and achieved strength."""
+        query = "SELECT stage, standing, achieved, count(*) FROM results WHERE run = ? GROUP BY 1, 2, 3"
+        return [tuple(row) for row in self._query(query, (run.id,))]
+
+    def contents(self, run: StoredRun) -> dict[str, tuple[str, str]]:
+        """Map the id of each case of a run -> the hashes of its input and of its references."""
+        rows = self._query("SELECT id, content FROM results WHERE run = ? AND content IS NOT NULL", (run.id,))
+        return {row["id"]: tuple(row["content"].split(" ")) for row in rows}
+
     def ids_before(self, run: StoredRun) -> dict[str, bool]:
         """Map the ids of the last whole run of a target to False: none when it was to read other cases."""
         before = self.last_whole(run.target)
@@ -308,7 +319,7 @@ class RunWriter:
         """Add a result. Raises StoreError when a full batch can not be written."""
         row = _result_row(self.id, result, standing)
         self._rows.append(row)
-        reply, stderr, detail = row[-3:]  # the others are short
+        reply, stderr, detail = row[-4:-1]  # the others are short
         self._letters += len(reply or "") + len(stderr) + len(detail or "")
         if len(self._rows) >= _BATCH or self._letters >= _BATCH_LETTERS:
             self.flush()
@@ -396,6 +407,7 @@ def _result_row(run: str, result: Result, standing: str) -> tuple[Json, ...]:
         None if observed is None or equal else wire.dumps(saying(observed.observation)),
         _clean(observed.stderr) if observed is not None else "",
         wire.dumps(_detail(result)) if failed else None,
+        " ".join(plan.content) if plan is not None else None,
     )
 
 
@@ -428,7 +440,9 @@ def saying(observation: Observation) -> dict[str, Json]:
 
 def _detail(result: Result) -> dict[str, Json]:
     case, plan = result.job.case, result.plan
+    known = plan.excuse.reply if plan is not None and plan.excuse is not None else None
     return {
+        **({} if known is None else {"accepted": wire.saying(known)}),
         "input": wire.content_out(case.input or ""),
         "params": case.params,
         "settings": case.settings,

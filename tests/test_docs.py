@@ -147,6 +147,7 @@ def steady(line: str) -> str:
     """Take out of a line what differs from run to run."""
     line = re.sub(r"\brun [0-9a-f]{4,6}\b", "run ####", line.rstrip())
     line = re.sub(r"^[0-9a-f]{4}  \d{4}-\d\d-\d\dT[\d:+]+", "####  (when)", line)
+    line = re.sub(r"\bsince \d{4}-\d\d-\d\d$", "since (when)", line)
     return re.sub(r" *\b\d+(?:\.\d+)? (ms|s)\b", r" # \1", line)
 
 

@@ -20,6 +20,9 @@ _COMMANDS = {
     "runs": "List the stored runs.",
     "digest": "Print the digest of a stored run again.",
     "audit": "Say how much a green is worth.",
+    "status": "Show the port at a glance: stages, strengths, the skip list, the last runs.",
+    "skip": "Edit the skip list: add, remove, prune, list, init, import.",
+    "source": "Follow the source project: what is new, gone, renamed, changed.",
     "holdout": "Name the held-out cases that fail, once all visible ones are green.",
     "record": "Record references from the oracle.",
 }

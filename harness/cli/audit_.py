@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from harness import wire
+from harness.cli.check_ import interruptible
 from harness.digest.text import by_strength
 from harness.errors import UsageError
 from harness.gates.audit import Audit
 from harness.judge import judge
 from harness.model import Outputs, Passed, Strength, Verdict
+from harness.order import Dependent, Unsteady, dependents, groups_of
 from harness.reading import Reading, Selection, taken
 from harness.session import load_skiplist, open_workspace
 from harness.store import Store
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from harness.config import TargetConfig
     from harness.model import Json, Plan, Reply
     from harness.records import StoredRun
     from harness.session import Workspace
@@ -59,15 +62,19 @@ class _Replay:
     metavar="NAME",
     help="The target whose last whole run it is; the default one if left out.",
 )
-@click.option("--full", is_flag=True, help="Name everything.")
+@click.option("--order", is_flag=True, help="Run the cases in several orders; name those that depend on others.")
+@click.option("--full", is_flag=True, help="Name everything; with --order, every case's leak.")
 @click.pass_obj
-def command(folder: Path, target_name: str | None, *, full: bool) -> int:
+def command(folder: Path, target_name: str | None, *, order: bool, full: bool) -> int:
     """Say how much a green is worth: spoil the stored replies that passed, judge them again, name what still passes.
 
-    Nothing is run. Exit code 3 when the oracle does not pass everything.
+    Nothing is run, but with --order. Exit code 3 when the oracle does not pass everything; with --order 1 when a case
+    depends on what ran before it.
     """
     workspace = open_workspace(folder)
     target = workspace.config.target(target_name)
+    if order:
+        return _order(workspace, target, None if full else _NAMED)
     most = None if full else _NAMED
     wrong = False
     with closing(Store(workspace.folder)) as store:
@@ -86,6 +93,29 @@ def command(folder: Path, target_name: str | None, *, full: bool) -> int:
                     click.echo(line)
                 wrong = wrong or (replay is not None and bool(replay.failed))
     return Verdict.GATE.exit_code if wrong else 0
+
+
+def _order(workspace: Workspace, target: TargetConfig, most: int | None) -> int:
+    """Name each case that depends on what ran before it, and where it was looked for, on what."""
+    groups = groups_of(workspace, target)
+    cases = sum(map(len, groups))
+    with interruptible() as stop:
+        found = list(dependents(workspace, target, groups, stop, most))
+    if stop.reason or not cases:
+        click.echo(f"NOTHING {stop.reason or f'{target.name} takes no case'}")
+        return Verdict.NOTHING.exit_code
+    leaky = [one for one in found if isinstance(one, Dependent)]
+    click.echo(f"{len(leaky)} of {cases} cases depend on what ran before them · {target.name}")
+    for one in found:
+        match one:
+            case Dependent(case, alone, after, how, None):
+                click.echo(f"  {case}  {alone} alone, {after} {how} (--full looks for the reason)")
+            case Dependent(case, alone, after, how, leak):
+                why = f"{leak} before it is enough" if leak else "it takes several cases before it"
+                click.echo(f"  {case}  {alone} alone, {after} {how}; {why}")
+            case Unsteady(case):
+                click.echo(f"  {case}  changes by itself; harness check --repeat 5 {case}")
+    return Verdict.FAIL.exit_code if leaky else 0
 
 
 def _replay(workspace: Workspace, store: Store, run: StoredRun, audit: Audit | None = None) -> _Replay:

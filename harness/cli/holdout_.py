@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.check import Request, check
-from harness.cli.check_ import digest_of, interruptible, print_digest, see_holdout, typed
+from harness.cli.check_ import digest_of, interruptible, see_holdout, typed
+from harness.cli.output import print_digest
 from harness.digest.diff import printable, shorten
 from harness.errors import UsageError
 from harness.events import Completed, Withheld

@@ -14,7 +14,7 @@ from harness.reading import find
 from harness.session import open_workspace
 from harness.skiplist import EMPTY
 from harness.store import Store
-from harness.wire import content_out
+from harness.wire import content_out, saying
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,8 +57,10 @@ def _place(entry: Entry) -> str:
 
 def _detail(entry: Entry) -> dict[str, Json]:
     """The case as it lies on disk now."""
-    case = entry.job.case
+    case, excuse = entry.job.case, entry.plan.excuse
+    known = excuse.reply if excuse is not None else None
     return {
+        **({} if known is None else {"accepted": saying(known)}),
         "input": content_out(case.input or ""),
         "params": json.loads(json.dumps(case.params, default=str)),
         "settings": json.loads(json.dumps(case.settings, default=str)),

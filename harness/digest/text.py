@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from harness.digest.diff import first_difference, printable, shorten
+from harness.digest.diff import first_difference, printable, shorten, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ def render(
     lines += _some([f"REGRESSED {case}" for case in delta.regressed], "REGRESSED")
     gone = "gone      {}: it was there in the last whole run; restore it, or change [source] rev"
     lines += _some([gone.format(case) for case in delta.gone], "gone")
-    listed = "stale     {}: listed ({}), yet it passes; remove its entry from skiplist.toml"
+    listed = "stale     {}: listed ({}), yet it passes; " + typed.command("skip prune")
     lines += _some([listed.format(result.id, _short(result.reason)) for result in stale], "stale")
     lines += _some([f"gate      {_breach(one)}" for one in run.summary["breaches"]], "for the gate")
     # Only what is printed is kept: a reply may be 16 MB, and there may be thousands.
@@ -62,7 +62,7 @@ def headline(run: StoredRun, delta: Delta) -> str:
     how = by_strength(summary["achieved"])
     if not standings:
         pass  # nothing was tried; the next lines say why
-    elif run.selection.removesuffix("--no-skips") == "":
+    elif not {*run.selection.split()} - {"--no-skips", "--isolate"}:
         words.append(f"{passed}/{scope} pass{how}")
     else:
         words.append(
@@ -70,7 +70,7 @@ def headline(run: StoredRun, delta: Delta) -> str:
             if passed == scope
             else f"{passed}/{scope} pass{how} of {scope + summary['left_out']}"
         )
-    parts = [" ".join(words)]
+    parts = [" ".join(words), *summary["options"]]
     parts += [f"+{len(delta.fixed)} fixed"] if delta.fixed else []
     lost = len(delta.regressed) + len(delta.gone)
     parts += [f"{lost} REGRESSED"] if lost else []
@@ -174,7 +174,8 @@ def _some(lines: list[str], what: str) -> list[str]:
 def one_line(result: StoredResult) -> str:
     """Say what is wrong with one case, in one line; each side of a difference is cut by itself."""
     want, got = texts(result)
-    if want is None or got is None or not (result.why or "").endswith("output differs"):
+    accepted = "accepted" in (result.detail or {})
+    if want is None or got is None or not ((result.why or "").endswith("output differs") or accepted):
         return shorten(printable(result.why or ""), _WIDTH)
     if want.rstrip() == got.rstrip():
         return f"only the end differs: -{want[-_END:]!r} +{got[-_END:]!r}"
@@ -184,10 +185,15 @@ def one_line(result: StoredResult) -> str:
 
 
 def texts(result: StoredResult) -> tuple[str | None, str | None]:
-    """Return the wanted and the actual text of the output that was compared, where both are text."""
+    """Return the wanted and the actual text of the output that was compared, where both are text.
+
+    What was accepted is wanted in the place of the references.
+    """
     detail, reply = result.detail, result.reply
     if not detail or not reply or not detail["references"]:
         return None, None
+    if "accepted" in detail:
+        return spelled(detail["accepted"]), spelled(reply)
     outputs: Json = reply.get("outputs", {"output": reply["output"]} if "output" in reply else {})
     for reference in detail["references"]:
         want, got = reference["contents"][0], outputs.get(reference["name"])
