@@ -6,12 +6,14 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from harness import build, runner
 from harness.errors import Fault, InputError, UsageError
 from harness.events import Building, Completed, Event, Finished
+from harness.gates.flaky import Rounds
 from harness.judge import accepted, judge
 from harness.model import Breach, NotAttempted, Notice, NotRun, OutOfScope, Passed, Ready, ReferenceFault, Result
 from harness.program import identify
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from harness.model import Job, Json, Observed
     from harness.runner import Stop
     from harness.session import Suite, Workspace
+    from harness.shards import Shards
     from harness.store import RunWriter, Store
 
 READ_AHEAD = 512
@@ -45,11 +48,26 @@ class Request:
     max_fail: int | None = None
     skips: bool = True
     """Whether the skip list is laid over the outcomes."""
+    isolate: bool = False
+    """Whether each group has a fresh worker: what a port leaves behind is hidden then."""
+    shuffle: int | None = None
+    """The seed of another order than that of reading."""
+    repeat: int = 1
+    """How often everything is run."""
+    shards: Shards | None = None
+    """What was run elsewhere; then nothing is run here."""
 
     @property
     def whole(self) -> bool:
-        """Whether the run can be a baseline: nothing left out, nothing put aside."""
-        return self.selection.whole and self.skips
+        """Whether the run can be a baseline: nothing left out, nothing put aside, no worker treated with care."""
+        return self.selection.whole and self.skips and not self.isolate
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """How it is run, where that is not as usual: as it was typed."""
+        shuffle = () if self.shuffle is None else (f"--shuffle {self.shuffle}",)
+        repeat = () if self.repeat == 1 else (f"--repeat {self.repeat}",)
+        return (*(("--isolate",) if self.isolate else ()), *shuffle, *repeat)
 
 
 def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> Iterator[Event]:
@@ -58,6 +76,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     Raises InputError and UsageError when config, files or names are wrong: such a run leaves nothing in the store.
     """
     began = time.monotonic()
+    shards = request.shards
     skips = load_skiplist(workspace, request.target) if request.skips else EMPTY
     new = _new_run(workspace, request)
     before = store.ids_before(new) if request.whole else {}
@@ -66,33 +85,37 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     ahead = list(islice(entries, READ_AHEAD))
     writer = store.begin(new)
     reading.begun = time.time()
-    course = _Course(workspace, request, stop, writer, Tally({stage: [0, 0] for stage in workspace.config.stages}))
+    tally = Tally({stage: [0, 0] for stage in workspace.config.stages}, options=request.options)
+    rounds = Rounds(request.repeat, request.repeat - 1)
+    course = _Course(workspace, request, stop, writer, tally, rounds)
     try:
-        yield from course.build()
-        if not course.tally.target_down and not stop.reason:
+        if shards is not None:
+            yield from course.replay(chain(ahead, entries), shards)
+        else:
+            yield from course.build()
+        if shards is None and not tally.target_down and not stop.reason:
             yield from course.run(chain(ahead, entries))
             yield from course.lint()
     except (InputError, UsageError):
         writer.forget()
         raise
-    tally = course.tally
-    tally.cut_short = stop.reason
+    tally.cut_short = tally.cut_short or stop.reason
     reading.count_rest()
     tally.left_out = reading.left_out
     tally.selection = str(request.selection)
     whole = request.whole and not tally.cut_short and not tally.target_down
     tally.gone = reading.gone if whole else 0
     verdicts = decide(tally)
-    notices = [*reading.notices, *course.oddities, *(course.unused() if whole else ())]
+    notices = [*reading.notices, *course.oddities, *rounds.notices(), *(course.unused() if whole else ())]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
-        seconds=round(time.monotonic() - began, 3),
+        seconds=round(time.monotonic() - began, 3) if shards is None else max(shards.each("seconds")),
         verdicts=[verdict.value for verdict in verdicts],
         summary=tally.as_json(),
         whole=int(whole and not tally.gone),
-        program=_program(workspace, request.target),
+        program=_program(workspace, request.target) if shards is None else shards.first("program"),
         worker=course.worker,
-        notices=[str(notice) for notice in notices],
+        notices=list(dict.fromkeys(map(str, notices))),
         stderr=course.stderr,
     )
     store.verify(writer.id, [verdict.value for verdict in verdicts], tally.as_json())
@@ -108,6 +131,7 @@ class _Course:
     stop: Stop
     writer: RunWriter
     tally: Tally
+    rounds: Rounds
     worker: str = ""
     stderr: str = ""
     oddities: list[Notice] = field(default_factory=list)
@@ -133,10 +157,50 @@ class _Course:
             if broken is not None:
                 return
 
+    def replay(self, entries: Iterator[Entry], shards: Shards) -> Iterator[Event]:
+        """Judge what the workers of shards have said, as if it came in now."""
+        seen: set[str] = set()
+        for entry in entries:
+            seen.add(entry.job.case.id)
+            outcome = self._without_running(entry)
+            heard = "" if outcome is not None else shards.heard(entry)
+            if isinstance(heard, str):
+                yield self._count(_finished(entry, outcome or NotRun(heard)))
+                continue
+            finished = self._judge(entry, heard)
+            told = shards.told(entry, finished.result.outcome)
+            yield self._count(replace(finished, result=replace(finished.result, outcome=told)))
+        shards.see_known(seen, self.workspace.config.rev)
+        self.worker = shards.first("worker")
+        self.stderr = "".join(shards.each("stderr"))[-_STDERR_KEPT:]
+        self.oddities = [Notice(says) for notices in shards.each("notices") for says in notices]
+        self.tally.options = shards.options()
+        self.tally.cut_short = shards.cut_short()
+        self.tally.target_down = shards.target_down()
+        self.tally.breaches = shards.breaches()
+        self.tally.checks_failed = tuple(shards.summed("checks_failed"))
+        self.tally.said = tuple(shards.summed("said"))
+
     def run(self, entries: Iterator[Entry]) -> Iterator[Event]:
         """Run the cases and judge them as their observations come in."""
+        groups = self._groups(entries)
+        if self.request.shuffle is not None:
+            groups = iter(shuffled(list(groups), self.request.shuffle))
+        kept = list(groups) if self.rounds.left else []
+        while self.rounds.left and not self.tally.target_down:
+            yield from self._round(iter(kept))
+            self.rounds.left -= 1
+        if not self.tally.target_down:
+            yield from self._round(iter(kept) if kept else groups)
+        self.rounds.left = 0
+        for entry in list(self.waiting.values()):  # an earlier round has found the target down
+            yield from self._ran(_finished(entry, NotRun("the target is down")))
+        yield from self._settle()
+
+    def _round(self, groups: Iterator[tuple[Job, ...]]) -> Iterator[Event]:
         target = make_target(self.workspace, self.request.target)
-        events = runner.run(self._groups(entries), target, self.request.target.workers, self.stop)
+        workers = self.request.target.workers
+        events = runner.run(groups, target, workers, self.stop, isolate=self.request.isolate)
         try:
             for event in events:
                 yield from self._take(event)
@@ -146,7 +210,6 @@ class _Course:
                     self.stop.request(f"stopped after {most} failed")
         finally:
             events.close()
-        yield from self._settle()
 
     def lint(self) -> Iterator[Event]:
         """Run the linters and type checkers, so that one command tells everything."""
@@ -211,9 +274,9 @@ class _Course:
     def _take(self, event: runner.Event) -> Iterator[Event]:
         match event:
             case runner.Seen(job, observed):
-                yield self._count(self._judge(self.waiting.pop(job.number), observed))
+                yield from self._ran(self._judge(self.waiting[job.number], observed))
             case runner.Unrun(job, why):
-                yield self._count(_finished(self.waiting.pop(job.number), NotRun(why)))
+                yield from self._ran(_finished(self.waiting[job.number], NotRun(why)))
             case runner.CameUp(Ready(name, version) as ready):
                 self.worker = f"{name} {version}"
                 yield ready
@@ -224,6 +287,13 @@ class _Course:
             case runner.Down(why, stderr):
                 self.tally.target_down = why
                 self.tally.said = tuple(f"  {line}" for line in stderr.split("\n") if line.strip())[-_LAST_LINES:]
+
+    def _ran(self, finished: Finished) -> Iterator[Finished]:
+        """Count a case when it has run as often as it shall."""
+        finished = self.rounds.add(finished)
+        if not self.rounds.left:
+            del self.waiting[finished.result.job.number]
+            yield self._count(finished)
 
     def _settle(self) -> Iterator[Event]:
         settled, self.settled = self.settled, []
@@ -256,6 +326,11 @@ class _Course:
         return Finished(result, standing(outcome, plan.excuse, accepted=known))
 
 
+def shuffled(groups: list[tuple[Job, ...]], seed: int) -> list[tuple[Job, ...]]:
+    """Put groups into the order of a seed: the same one everywhere, and a case more or less moves no other."""
+    return sorted(groups, key=lambda group: blake2b(f"{seed} {group[0].case.id}".encode(), digest_size=16).digest())
+
+
 def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Finished:
     result = Result(entry.job, entry.suite.config.stage, entry.plan, outcome, None)
     return Finished(result, standing(outcome, entry.plan.excuse, accepted=False))
@@ -263,20 +338,31 @@ def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Fini
 
 def _new_run(workspace: Workspace, request: Request) -> StoredRun:
     target, config = request.target, workspace.config
-    environment = target_environment(workspace, target)
+    own = target_environment(workspace, target)
+    environment = {**own, **dict.fromkeys(target.pass_env, "(passed on)")}  # these may be secrets
+    shards = request.shards
     return StoredRun(
         id="",
         number=0,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        started=datetime.now(UTC).isoformat(timespec="seconds") if shards is None else min(shards.each("started")),
         seconds=None,
         target=target.name,
         state="incomplete",
         whole=request.whole,
-        selection=" ".join(filter(None, [str(request.selection), "" if request.skips else "--no-skips"])),
+        selection=" ".join(
+            filter(
+                None,
+                [
+                    str(request.selection),
+                    "" if request.skips else "--no-skips",
+                    "--isolate" if request.isolate else "",
+                ],
+            )
+        ),
         verdicts=("NOTHING",),
         summary=Tally(cut_short="still running, or killed").as_json(),  # until the run says otherwise
-        program=_program(workspace, target),
-        environment={**environment, **dict.fromkeys(target.pass_env, "(passed on)")},  # these may be secrets
+        program=_program(workspace, target) if shards is None else shards.first("program"),
+        environment=environment if shards is None else shards.first("environment"),
         worker="",
         source=f"{config.root} {config.rev or ''}".strip(),
         notices=(),

@@ -30,6 +30,12 @@ class Place:
     path: str
     line: int | None = None
 
+    @classmethod
+    def of(cls, text: str) -> Place:
+        """Read what `str` has written, from the same folder."""
+        path, _, line = text.rpartition(":")
+        return cls(path, int(line)) if path and line.isdigit() else cls(text)
+
     def __str__(self) -> str:
         path = os.path.relpath(self.path)
         if path.startswith(os.path.join("..", "..", "..", "..")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from harness import toml
@@ -32,11 +33,22 @@ class Selection:
     stages: tuple[str, ...] = ()
     ids: frozenset[str] | None = None
     """Exactly these: what failed in the last run."""
+    shard: tuple[int, int] | None = None
+    """(number, of how many): of all that is said above, one part."""
 
     @property
     def whole(self) -> bool:
         """Whether nothing is left out."""
+        return self.reads_all and self.shard is None
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether every case is read and planned: those of the other shards are too."""
         return not (self.patterns or self.suites or self.stages) and self.ids is None
+
+    def holds(self, case: Case) -> bool:
+        """Whether a case is in the shard."""
+        return self.shard is None or shard_of(case, self.shard[1]) == self.shard[0]
 
     def reaches(self, suite: Suite) -> bool:
         """Whether a suite can hold anything that is wanted: if not, it is not even read."""
@@ -57,7 +69,8 @@ class Selection:
             *(f"--suite {name}" for name in self.suites),
             *(f"--stage {name}" for name in self.stages),
         ]
-        return " ".join(words + (["--failed"] if self.ids is not None else []))
+        words += ["--failed"] if self.ids is not None else []
+        return " ".join(words + ([f"--shard {self.shard[0]}/{self.shard[1]}"] if self.shard is not None else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,12 @@ class Entry:
     job: Job
     plan: Plan
     suite: Suite
+
+
+def shard_of(case: Case, of: int) -> int:
+    """Say in which of so many shards a case is, from 1 on: wherever it is asked, whatever other cases there are."""
+    name = f"{case.suite}/{case.group}" if case.group else case.id
+    return 1 + int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) % of
 
 
 def taken(target: TargetConfig, suite: Suite) -> bool:
@@ -110,13 +129,19 @@ class Reading:
         """
         for suite in self.workspace.suites:
             if self.selection.reaches(suite):
-                yield from self._suite(suite)
+                yield from filter(self._held, self._suite(suite))
         self._close()
+
+    def _held(self, entry: Entry) -> bool:
+        """Leave out, and count, what is in another shard."""
+        held = self.selection.holds(entry.job.case)
+        self.left_out += not held and taken(self.target, entry.suite)
+        return held
 
     def _suite(self, suite: Suite) -> Iterator[Entry]:
         config = suite.config
         canonical = suite.reader.canonical
-        how = described(self.workspace, self.target, suite)
+        how = described(self.target, suite)
         shared: Mapping[str, Content] = {}
         lent: frozenset[str] = frozenset()
         common = fingerprint(shared, config.limits, canonical, how)
@@ -210,7 +235,7 @@ class Reading:
             if pattern not in self._matched:
                 hint = " fits" if is_glob(pattern) else toml.nearest(pattern, self._read())
                 raise UsageError(f"no case {pattern!r}{hint} (harness list shows all)")
-        if self.selection.whole:
+        if self.selection.reads_all:
             unused = [excuse for excuse in self.skips.entries() if excuse.key not in self._used]
             if unused:
                 says = "matches no case{}; correct or remove the entry"

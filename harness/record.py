@@ -15,7 +15,7 @@ from harness.reading import Selection
 from harness.session import make_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.config import TargetConfig
     from harness.model import Content, Observation
@@ -32,15 +32,25 @@ class Recorded:
     why: str = ""
 
 
-def ask(
-    workspace: Workspace, target: TargetConfig, jobs: Sequence[Job], stop: Stop
-) -> Iterator[runner.Seen | runner.Muttered]:
-    """Build a target, and put jobs to it; ends early when `stop` says so. Raises TargetError."""
+def prepare(workspace: Workspace, target: TargetConfig, stop: Stop) -> None:
+    """Build a target. Raises TargetError."""
     for argv in target.build:
         broken = build.run(argv, workspace.folder, target.environment, stop.pipe[0])
         if broken is not None and not stop.reason:
             raise TargetError("\n".join((f"{target.name}: the build failed: {broken}", *broken.lines)))
-    for event in runner.run(iter([(job,) for job in jobs]), make_target(workspace, target), target.workers, stop):
+
+
+def ask(
+    workspace: Workspace,
+    target: TargetConfig,
+    groups: Iterable[tuple[Job, ...]],
+    stop: Stop,
+    *,
+    isolate: bool = False,
+) -> Iterator[runner.Seen | runner.Muttered]:
+    """Put groups of jobs to a target that is built; ends early when `stop` says so. Raises TargetError."""
+    made = make_target(workspace, target)
+    for event in runner.run(iter(groups), made, target.workers, stop, isolate=isolate):
         match event:
             case runner.Seen() | runner.Muttered():
                 yield event
@@ -78,7 +88,8 @@ def record(
     for suite, case, shared in _inputs(workspace, oracle, Selection(patterns)):
         jobs.append(Job(case, shared, suite.config.limits, len(jobs)))
         suites.append(suite)
-    for event in ask(workspace, oracle, jobs, stop):
+    prepare(workspace, oracle, stop)
+    for event in ask(workspace, oracle, [(job,) for job in jobs], stop):
         if isinstance(event, runner.Seen):
             yield _write(workspace, suites[event.job.number], event.job.case, event.observed.observation, update=update)
 

@@ -45,6 +45,8 @@ class Tally:
     allowed: Counter[str] = field(default_factory=Counter)
     selection: str = ""
     """What was selected; empty for a whole run."""
+    options: tuple[str, ...] = ()
+    """How it was run, where that is not as usual."""
     left_out: int = 0
     """Cases that the selection left out."""
     cut_short: str = ""
@@ -79,6 +81,7 @@ class Tally:
             "achieved": dict(self.by_strength()),
             "allowed": dict(sorted(self.allowed.items())),
             "stages": [[stage, *counts] for stage, counts in self.stages.items() if counts[1]],
+            "options": list(self.options),
             "left_out": self.left_out,
             "cut_short": self.cut_short,
             "breaches": [

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from harness import wire
+from harness.cli.check_ import interruptible
 from harness.errors import UsageError
 from harness.gates.audit import Audit
-from harness.model import Outputs
+from harness.model import Outputs, Verdict
+from harness.order import Dependent, Unsteady, dependents, groups_of
 from harness.reading import Entry, Reading, Selection
 from harness.session import load_skiplist, open_workspace
 from harness.store import Store
@@ -19,23 +21,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from harness.config import TargetConfig
     from harness.model import Reply
     from harness.records import StoredResult
+    from harness.session import Workspace
 
 _NAMED = 5
 
 
 @click.command()
 @click.option("--target", "target_name", help="The target whose last whole run it is.")
-@click.option("--full", is_flag=True, help="Name every survivor.")
+@click.option("--order", is_flag=True, help="Run the cases in several orders; name those that depend on others.")
+@click.option("--full", is_flag=True, help="Name every survivor; with --order, every case's leak.")
 @click.pass_obj
-def command(folder: Path, target_name: str | None, *, full: bool) -> int:
+def command(folder: Path, target_name: str | None, *, order: bool, full: bool) -> int:
     """Say how much a green is worth: spoil the stored replies that passed, judge them again, name what still passes.
 
-    Nothing is run. Exit code 3 when the oracle itself does not pass everything.
+    Nothing is run, but with --order. Exit code 3 when the oracle itself does not pass everything; with --order 1 when
+    a case depends on what ran before it.
     """
     workspace = open_workspace(folder)
     target = workspace.config.target(target_name)
+    if order:
+        return _order(workspace, target, None if full else _NAMED)
     store = Store(workspace.folder)
     run = store.last_whole(target.name)
     if run is None:
@@ -54,6 +62,29 @@ def command(folder: Path, target_name: str | None, *, full: bool) -> int:
     click.echo("\n".join(_report(audit, run.id, target.name, changed, most)))
     oracles = [one.name for one in workspace.config.targets if one.oracle and one is not target]
     return max((_oracle(store, name) for name in oracles), default=0)
+
+
+def _order(workspace: Workspace, target: TargetConfig, most: int | None) -> int:
+    """Name each case that depends on what ran before it, and where it was looked for, on what."""
+    groups = groups_of(workspace, target)
+    cases = sum(map(len, groups))
+    with interruptible() as stop:
+        found = list(dependents(workspace, target, groups, stop, most))
+    if stop.reason or not cases:
+        click.echo(f"NOTHING {stop.reason or f'{target.name} takes no case'}")
+        return Verdict.NOTHING.exit_code
+    leaky = [one for one in found if isinstance(one, Dependent)]
+    click.echo(f"{len(leaky)} of {cases} cases depend on what ran before them · {target.name}")
+    for one in found:
+        match one:
+            case Dependent(case, alone, after, how, None):
+                click.echo(f"  {case}  {alone} alone, {after} {how} (--full looks for the reason)")
+            case Dependent(case, alone, after, how, leak):
+                why = f"{leak} before it is enough" if leak else "it takes several cases before it"
+                click.echo(f"  {case}  {alone} alone, {after} {how}; {why}")
+            case Unsteady(case):
+                click.echo(f"  {case}  changes by itself; harness check --repeat 5 {case}")
+    return Verdict.FAIL.exit_code if leaky else 0
 
 
 def _reply(result: StoredResult, entry: Entry) -> Reply:

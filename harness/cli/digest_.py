@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.check_ import digest_of, print_digest, typed
+from harness.cli.check_ import digest_of, typed
+from harness.cli.output import print_digest
 from harness.errors import UsageError
 from harness.session import open_workspace
 from harness.store import Store

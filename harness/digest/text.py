@@ -61,7 +61,7 @@ def headline(run: StoredRun, delta: Delta) -> str:
     )
     if not standings:
         pass  # nothing was tried; the next lines say why
-    elif run.selection.removesuffix("--no-skips") == "":
+    elif not {*run.selection.split()} - {"--no-skips", "--isolate"}:
         words.append(f"{passed}/{scope} pass{how}")
     else:
         words.append(
@@ -69,7 +69,7 @@ def headline(run: StoredRun, delta: Delta) -> str:
             if passed == scope
             else f"{passed}/{scope} pass{how} of {scope + summary['left_out']}"
         )
-    parts = [" ".join(words)]
+    parts = [" ".join(words), *summary["options"]]
     parts += [f"+{len(delta.fixed)} fixed"] if delta.fixed else []
     lost = len(delta.regressed) + len(delta.gone)
     parts += [f"{lost} REGRESSED"] if lost else []
