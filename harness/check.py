@@ -85,7 +85,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     tally = Tally({stage: [0, 0] for stage in workspace.config.stages}, holdout=str(workspace.config.holdout or ""))
     new = _new_run(workspace, request, tally.holdout)
     before = store.last_whole(request.target.name) if request.whole else None
-    held_before = before.summary["held_out"] if before is not None and store.comparable(before, new) else 0
+    held_before = before.summary.get("held_out", 0) if before is not None and store.comparable(before, new) else 0
     ids = store.ids_before(new) if request.whole else {}
     reading = Reading(workspace, request.target, skips, request.selection, ids=ids)
     moved = _moved(workspace, before, tally.holdout)
@@ -375,7 +375,7 @@ def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Fini
 
 def _moved(workspace: Workspace, before: StoredRun | None, holdout: str) -> tuple[Breach, ...]:
     """Say that others are held out than before: failing cases may have left the count, and the store tells of them."""
-    if before is None or before.summary["holdout"] == holdout:
+    if before is None or before.holdout == holdout:
         return ()
     says = f"others are held out than in run {before.id}; restore [holdout], or move {FOLDER} away, which tells of them"
     return (Breach(says, place=workspace.config.document.place("holdout")),)

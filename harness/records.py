@@ -32,6 +32,12 @@ class StoredRun:
     notices: tuple[str, ...]
     stderr: str
 
+    @property
+    def holdout(self) -> str:
+        """The share and salt that kept cases back; empty where none did, or the run is older than that."""
+        found: str = self.summary.get("holdout", "")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:

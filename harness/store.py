@@ -248,7 +248,7 @@ class Store:
     @staticmethod
     def comparable(before: StoredRun, run: StoredRun) -> bool:
         """Whether two runs were to read the same cases: one revision of the source, and the same held out."""
-        return (before.source, before.summary["holdout"]) == (run.source, run.summary["holdout"])
+        return (before.source, before.holdout) == (run.source, run.holdout)
 
     def counts(self, run: StoredRun) -> list[tuple[str, str, str | None, int]]:
         """Count a run's cases by stage, standing and achieved strength."""
@@ -284,7 +284,7 @@ class Store:
             (SELECT 1 FROM results WHERE run = ? AND id = one.id AND standing IN ('passed', 'stale')) ORDER BY id"""
         gone = "SELECT id FROM results WHERE run = ? EXCEPT SELECT id FROM results WHERE run = ? ORDER BY id"
         queries = [(turned, before, run), (turned, run, before)]
-        if before.summary["holdout"] == run.summary["holdout"]:  # else what is kept back now would be named
+        if before.holdout == run.holdout:  # else what is kept back now would be named
             queries.append((gone, before, run))
         return Delta(*(tuple(row["id"] for row in self._query(query, (one.id, two.id))) for query, one, two in queries))
 

@@ -29,8 +29,8 @@ def render(
     order = [stage for stage, _, _ in run.summary["stages"]]
     if len(order) > 1 and "PASS" not in run.verdicts:
         lines.append(" · ".join(f"{stage} {passed}/{scope}" for stage, passed, scope in run.summary["stages"]))
-    if run.summary["gap"]:
-        lines.append(_gap(run.summary["gap"]))
+    gap = run.summary.get("gap")
+    lines += [_gap(gap)] if gap else []
     lines += _target(run)
     lines += _some([f"REGRESSED {case}" for case in delta.regressed], "REGRESSED")
     gone = "gone      {}: it was there in the last whole run; restore it, or change [source] rev"
@@ -84,7 +84,7 @@ def headline(run: StoredRun, delta: Delta) -> str:
     }
     names |= {"not_run": "not run", "not_attempted": "not attempted", "out_of_scope": "out of scope"}
     parts += [f"{standings[key]} {name}" for key, name in names.items() if standings.get(key)]
-    parts += [f"{summary['held_out']} held out"] if summary["held_out"] else []
+    parts += [f"{summary['held_out']} held out"] if summary.get("held_out") else []
     parts += [f"incomplete: {summary['cut_short']}"] if summary["cut_short"] else []
     return " · ".join([*parts, f"{run.target} run {run.id}"])
 
