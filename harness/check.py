@@ -126,7 +126,9 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     notices = [*reading.notices, *course.oddities, *rounds.notices(), *unused]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
-        seconds=round(time.monotonic() - began, 3) if shards is None else max(shards.each("seconds")),
+        seconds=round(time.monotonic() - began, 3)
+        if shards is None
+        else max(one or 0.0 for one in shards.each("seconds")),
         verdicts=[verdict.value for verdict in verdicts],
         summary=tally.as_json(),
         whole=int(whole and not tally.gone and not moved),

@@ -81,7 +81,12 @@ class Shards:
             raise InputError([Fault(Place(shard.path), says)])
         if row["seconds"] is None:
             return str(row["why"])
-        return Observed(_observation(row, entry), row["seconds"], row["stderr"], row["alone"])
+        try:
+            seen = _observation(row, entry)
+        except (wire.WireFault, TypeError, ValueError) as problem:
+            says = f"its reply to {entry.job.case.id} is none; run the shard again"
+            raise InputError([Fault(Place(shard.path), says)]) from problem
+        return Observed(seen, row["seconds"], row["stderr"], row["alone"])
 
     def told(self, entry: Entry, outcome: Outcome) -> Outcome:
         """Keep what a shard says of a case beyond its last reply: that it is flaky."""

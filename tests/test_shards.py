@@ -340,3 +340,23 @@ def test_an_outcome_that_was_edited_into_a_shard_is_judged_again(mirror: Workspa
     for path in files:
         edited(path, lie)
     assert mirror.run("runs", "merge", *files).code == 1
+
+
+@pytest.mark.parametrize("reply", [{"died": {"exit": 3}, "output": "x"}, {"hung": {"years": 1}}, {"output": 3}, {}])
+def test_a_reply_that_is_none_is_told(mirror: Workspace, reply: dict[str, Any]) -> None:
+    (file,) = shards(mirror, 1)
+    edited(file, lambda export: export["results"][0].update(reply=reply))
+    ran = mirror.run("runs", "merge", file)
+    assert ran.code == 2
+    assert "its reply to pairs/0.in is none" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_what_a_gate_found_in_a_shard_makes_the_whole_red(mirror: Workspace) -> None:
+    mirror.pair("7", "7", "7")
+    files = shards(mirror, 2)
+    breach = {"case": "pairs/3.in", "says": "is judged more gently; restore its rule", "place": "harness.toml:4"}
+    edited(files[1], lambda export: export["run"]["summary"]["breaches"].append(breach))
+    merged = mirror.run("runs", "merge", *files)
+    assert merged.code == 3
+    assert "gate      harness.toml:4: pairs/3.in: is judged more gently" in merged.out

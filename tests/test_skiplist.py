@@ -186,8 +186,8 @@ def test_of_five_thousand_entries_each_keeps_its_line(workspace: Workspace) -> N
     assert ran.code == 2
     lines = ran.err.splitlines()
     assert lines[1].startswith("skiplist.toml:6: 'pairs/c3.in' matches no case; did you mean 'pairs/")
-    assert lines[-1].startswith("skiplist.toml:5002: 'pairs/c4999.in' matches no case")
-    assert len(lines) == 4998
+    assert lines[50].startswith("skiplist.toml:55: 'pairs/c52.in' matches no case")
+    assert lines[51:] == ["and 4947 more faults; mend these and run again"]
 
 
 # --- what it excuses -----------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ _COMMANDS = {
     "show": "Show one case: input, want, got, why, and where its files are.",
     "repro": "Print the command that puts one case to a target, for a debugger.",
     "try": "Ask a target, or the oracle, what it does on an input of yours.",
-    "runs": "List the stored runs.",
+    "runs": "List the stored runs; make one of shards.",
     "digest": "Print the digest of a stored run again.",
     "audit": "Say how much a green is worth.",
     "status": "Show the port at a glance: stages, strengths, the skip list, the last runs.",
