@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from harness import build, runner
+from harness.books import Books, agreed
 from harness.errors import Fault, InputError, UsageError
 from harness.events import Building, Completed, Event, Finished
 from harness.gates.flaky import Rounds
@@ -26,6 +27,7 @@ from harness.verdict import Tally, decide, standing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.books import Watch
     from harness.config import TargetConfig
     from harness.model import Job, Json, Observed
     from harness.runner import Stop
@@ -56,6 +58,8 @@ class Request:
     """How often everything is run."""
     shards: Shards | None = None
     """What was run elsewhere; then nothing is run here."""
+    watches: tuple[Watch, ...] = ()
+    """What the run is held against, beside harness.lock."""
 
     @property
     def whole(self) -> bool:
@@ -79,7 +83,9 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     shards = request.shards
     skips = load_skiplist(workspace, request.target) if request.skips else EMPTY
     new = _new_run(workspace, request)
-    before = store.ids_before(new) if request.whole else {}
+    books = Books(workspace, request.target, [*agreed(workspace, request.target), *request.watches])
+    locked = any(watch.closed for watch in books.watches)  # then the lock knows what has to be there
+    before = store.ids_before(new) if request.whole and not locked else {}
     reading = Reading(workspace, request.target, skips, request.selection, ids=before)
     entries = reading.entries()
     ahead = list(islice(entries, READ_AHEAD))
@@ -87,7 +93,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     reading.begun = time.time()
     tally = Tally({stage: [0, 0] for stage in workspace.config.stages}, options=request.options)
     rounds = Rounds(request.repeat, request.repeat - 1)
-    course = _Course(workspace, request, stop, writer, tally, rounds)
+    course = _Course(workspace, request, stop, writer, tally, rounds, books)
     try:
         if shards is not None:
             yield from course.replay(chain(ahead, entries), shards)
@@ -105,8 +111,10 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     tally.selection = str(request.selection)
     whole = request.whole and not tally.cut_short and not tally.target_down
     tally.gone = reading.gone if whole else 0
+    books.close(whole=whole)
+    tally.breaches += tuple(books.breaches)
     verdicts = decide(tally)
-    notices = [*reading.notices, *course.oddities, *rounds.notices(), *(course.unused() if whole else ())]
+    notices = [*books.notices(), *reading.notices, *course.oddities, *rounds.notices(), *(course.unused() if whole else ())]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
         seconds=round(time.monotonic() - began, 3) if shards is None else max(shards.each("seconds")),
@@ -132,6 +140,7 @@ class _Course:
     writer: RunWriter
     tally: Tally
     rounds: Rounds
+    books: Books
     worker: str = ""
     stderr: str = ""
     oddities: list[Notice] = field(default_factory=list)
@@ -301,6 +310,7 @@ class _Course:
 
     def _count(self, finished: Finished) -> Finished:
         self.tally.add(finished.result.outcome, finished.standing, finished.result.stage)
+        self.books.add(finished.result, finished.standing)
         self.writer.add(finished.result, finished.standing)
         return finished
 

@@ -24,6 +24,7 @@ _COMMANDS = {
     "skip": "Edit the skip list: add, remove, prune, list, init, import.",
     "source": "Follow the source project: what is new, gone, renamed, changed.",
     "record": "Record references from the oracle.",
+    "lock": "Agree to how every case is judged now, and what it comes to.",
 }
 
 _ERROR, _TARGET = 2, 5
