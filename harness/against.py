@@ -276,10 +276,9 @@ def _as_now(now: Workspace, then: Workspace, skips: SkipList, agreed: Lock | Non
 
 def _with(row: Row, agreed: Lock | None, *, files: bool) -> Row:
     """Add what the lock of that revision knows of a case: what it came to and, where git has no past, its files."""
-    line = agreed.find(row.case, row.target) if agreed is not None else None
-    if line is None:
+    known = agreed.find(row) if agreed is not None else None
+    if known is None:
         return row
-    known = locks.read(line)
     parts = replace(row.parts, input=known.parts.input, reference=known.parts.reference) if files else row.parts
     return replace(row, outcome=known.outcome, achieved=known.achieved, parts=parts)
 

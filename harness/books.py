@@ -151,9 +151,9 @@ class Books:
         """Find the oracle behind the target."""
         if self.target.oracle:
             return
-        mine = _program(self.workspace, self.target)
         for oracle in self.workspace.config.targets:
-            if oracle.oracle and protect.poses(mine, _program(self.workspace, oracle)):
+            mine = _program(self.workspace, self.target) if oracle.oracle else None
+            if mine is not None and protect.poses(mine, _program(self.workspace, oracle)):
                 says = (
                     f"target {self.target.name!r} runs the program of the oracle {oracle.name!r}; let it run the port"
                 )
@@ -188,14 +188,7 @@ def load(workspace: Workspace) -> Lock | None:
 
 def within(lock: Lock) -> Before:
     """Look rows up in a lock."""
-
-    def before(case: Case, now: Row) -> Row | None:
-        line = lock.find(case.id, now.target)
-        if line is None:
-            return None
-        return now if line == str(now) else locks.read(line)
-
-    return before
+    return lambda _case, now: lock.find(now)
 
 
 def common(workspace: Workspace, target: TargetConfig, shared: Mapping[str, Mapping[str, Content]]) -> Common:

@@ -180,7 +180,9 @@ def test_a_lock_that_a_merge_or_a_hand_has_left_broken_is_an_error_with_its_line
     for text, says in {
         whole.replace(lines[-1], "<<<<<<< ours\n" + lines[-1]): f"harness.lock:{len(lines)}: is no line of a lock",
         whole.replace(lines[-1] + "\n", ""): "says that suite 'pairs' of 'port' has 3 cases, and lists 2",
-        whole + lines[-1].replace("exact/exact", "fields/exact") + "\n": "lists pairs/two.in of 'port' twice",
+        whole
+        + lines[-1].replace("exact/exact", "fields/exact")
+        + "\n": "lists \"pairs/two.in\" of 'port' a second time",
         whole.replace("format 1", "format 2"): "harness.lock:3: is no line of a lock of format 1",
     }.items():
         locked.write("harness.lock", text)

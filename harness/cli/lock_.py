@@ -47,15 +47,11 @@ def command(folder: Path, target_name: str | None) -> int:
     found = common(workspace, target, shared)
     cases = Counter(row.case.partition("/")[0] for row in rows)
     passed = Counter(row.case.partition("/")[0] for row in rows if row.outcome == "passed")
-    for kind, _, suite in found:
+    for (kind, _, suite), parts in found.items():
         if kind == "suite":
-            found[kind, target.name, suite] = {
-                "cases": str(cases[suite]),
-                "passed": str(passed[suite]),
-                **found[kind, target.name, suite],
-            }
+            found[kind, target.name, suite] = {"cases": str(cases[suite]), "passed": str(passed[suite]), **parts}
     _replace(workspace.folder / locks.NAME, locks.write(before, target.name, rows, found))
-    click.echo(_says(before, rows, f"{target.name} run {run.id}", passed.total()))
+    click.echo(_says(before, rows, target.name, run.id))
     return 0
 
 
@@ -80,15 +76,16 @@ def _rows(
     return rows, shared
 
 
-def _says(before: Lock | None, rows: list[Row], run: str, passed: int) -> str:
-    changes: Counter[str] = Counter()
-    for row in rows if before is not None else ():
-        line = before.find(row.case, row.target) if before is not None else None
-        changes["new" if line is None else "changed"] += line != str(row)
-    if before is not None and rows:
-        changes["gone"] = sum(1 for _ in before.unseen(rows[0].target))
+def _says(before: Lock | None, rows: list[Row], target: str, run: str) -> str:
+    changes = {"new": 0, "changed": 0, "gone": 0}
+    if before is not None:
+        then = [before.find(row) for row in rows]
+        changes["new"] = then.count(None)
+        changes["changed"] = sum(one not in (None, row) for one, row in zip(then, rows, strict=True))
+        changes["gone"] = sum(1 for _ in before.unseen(target))
     told = "".join(f" · {count} {word}" for word, count in changes.items() if count)
-    return f"locked {len(rows)} cases, {passed} of them passed · {run}{told}"
+    passed = sum(row.outcome == "passed" for row in rows)
+    return f"locked {len(rows)} cases, {passed} of them passed · {target} run {run}{told}"
 
 
 def _replace(path: Path, text: str) -> None:
