@@ -114,7 +114,13 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     books.close(whole=whole)
     tally.breaches += tuple(books.breaches)
     verdicts = decide(tally)
-    notices = [*books.notices(), *reading.notices, *course.oddities, *rounds.notices(), *(course.unused() if whole else ())]
+    notices = [
+        *books.notices(),
+        *reading.notices,
+        *course.oddities,
+        *rounds.notices(),
+        *(course.unused() if whole else ()),
+    ]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
         seconds=round(time.monotonic() - began, 3) if shards is None else max(shards.each("seconds")),

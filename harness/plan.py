@@ -32,13 +32,13 @@ def fingerprint(shared: Mapping[str, Content], limits: Limits, canonical: Canoni
 
 def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Canonical, common: bytes) -> Plan:
     """Choose the rule for each reference, the first that fits, and hash all that judges the case."""
-    checks: list[Check] = []
-    for reference in case.references:
-        checks.append(Check(reference, _choose(rules, case.name, reference)))
+    checks = [Check(reference, _choose(rules, case.name, reference)) for reference in case.references]
     found = content(case)
     parts = _parts(case, found, [check.rule.spec for check in checks], excuse)
     whole = ascii([parts.input, parts.reference, parts.rule, parts.entry, case.id])
-    return Plan(tuple(checks), excuse, canonical, blake2b(common + whole.encode(), digest_size=16).hexdigest(), parts, found)
+    return Plan(
+        tuple(checks), excuse, canonical, blake2b(common + whole.encode(), digest_size=16).hexdigest(), parts, found
+    )
 
 
 def _parts(case: Case, found: tuple[str, str], specs: list[str], excuse: Excuse | None) -> Parts:

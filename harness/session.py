@@ -90,7 +90,7 @@ def target_environment(workspace: Workspace, target: TargetConfig) -> dict[str, 
     return environment(own, target.pass_env)
 
 
-def described(target: TargetConfig, suite: Suite) -> Json:
+def described(workspace: Workspace, target: TargetConfig, suite: Suite) -> Json:
     """Say how a target is driven for a suite: the part of every plan that no single case decides."""
     return {
         "protocol": target.protocol,
