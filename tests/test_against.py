@@ -137,7 +137,7 @@ def test_a_changed_file_that_git_was_told_to_overlook_is_seen(committed: Workspa
 
 
 def test_an_accepted_difference_is_compared_with_what_was_accepted(committed: Workspace) -> None:
-    entry = 'format = 1\n[accepted]\n"pairs/bad.in" = { reason = "for good", reference = "accepted/bad" }\n'
+    entry = 'format = 1\n[accepted]\n"pairs/bad.in" = { reason = "for good", reference = "accepted/bad", of = "0" }\n'
     committed.write("skiplist.toml", entry)
     committed.write("accepted/bad", "bad")
     git(committed.folder, "add", "-A")
