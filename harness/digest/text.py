@@ -48,7 +48,7 @@ def render(
     lines += _notes(run.notices)
     if ordered:
         lines.append(f"next: {typed.command(f'show {ordered[0][1][0][0]}')}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"  # the name of a case may hold anything
 
 
 def headline(run: StoredRun, delta: Delta) -> str:
