@@ -351,11 +351,12 @@ def _edit(workspace: Workspace, decide: Callable[[tuple[Listed, ...]], Change]) 
 
 def tidy(workspace: Workspace, change: Change) -> None:
     """Let the recorded files of accepted cases go that no entry names any more."""
-    needed = {one.fields.get("reference") for one in read(workspace.folder / skiplist.NAME)} if change.gone else set()
-    for one in change.gone:
+    recorded = [one for one in change.gone if "reference" in one.fields]
+    needed = {one.fields.get("reference") for one in read(workspace.folder / skiplist.NAME)} if recorded else set()
+    for one in recorded:
         suite, _, name = one.key.partition("/")
         own = accepted.place(suite, name, one.target or "")  # no other file is ours to remove
-        for file in {own, own + accepted.SUFFIX} & {one.fields.get("reference")} - needed:
+        for file in {own, own + accepted.SUFFIX} & {one.fields["reference"]} - needed:
             (workspace.folder / file).unlink(missing_ok=True)
 
 
