@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from harness.model import Canonical, Case, Content, Excuse, Json, Limits, Reference, Rule
 
 _ANY_ERROR = ErrorReply({"kind": ""})
-_SHORT = 16  # hex digits: people see these
 
 
 def fingerprint(shared: Mapping[str, Content], limits: Limits, canonical: Canonical, target: Json) -> bytes:
@@ -32,25 +31,30 @@ def fingerprint(shared: Mapping[str, Content], limits: Limits, canonical: Canoni
 
 def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Canonical, common: bytes) -> Plan:
     """Choose the rule for each reference, the first that fits, and hash all that judges the case."""
-    pieces: list[Content] = [common, case.id, case.input or ""]
-    if case.params or case.settings or case.group:
-        pieces.append(dumps([case.params, case.settings, case.group]))
+    found = content(case)
+    pieces: list[Content] = [common, case.id, case.group, *found]
     checks: list[Check] = []
     for reference in case.references:
         rule = _choose(rules, case.name, reference)
         checks.append(Check(reference, rule))
-        pieces += (reference.name, *reference.contents, rule.spec)
+        pieces.append(rule.spec)
     if excuse is not None:
         reply = wire.dumps(wire.saying(excuse.reply)) if excuse.reply is not None else ""
         pieces += (dumps([excuse.status, excuse.run]), reply)
-    return Plan(tuple(checks), excuse, canonical, _hash(pieces).hexdigest(), content(case))
+    return Plan(tuple(checks), excuse, canonical, _hash(pieces).hexdigest(), found)
 
 
 def content(case: Case) -> tuple[str, str]:
     """Hash the input, and the references: two cases that agree in one of them may be one under two names."""
-    given = [case.input or "", dumps([case.params, case.settings]) if case.params or case.settings else ""]
-    wanted = [piece for reference in case.references for piece in (reference.name, *reference.contents)]
-    return _hash(given).hexdigest()[:_SHORT], _hash(wanted).hexdigest()[:_SHORT]
+    given: list[Content] = [case.input or ""]
+    if case.params or case.settings:
+        given.append(dumps([case.params, case.settings]))
+    wanted = [
+        piece
+        for reference in case.references
+        for piece in (reference.name, str(len(reference.contents)), *reference.contents)
+    ]
+    return _hash(given).hexdigest(), _hash(wanted).hexdigest()
 
 
 def _choose(rules: Sequence[Rule], name: str, reference: Reference) -> Rule:
