@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections import Counter
 from contextlib import closing
 from itertools import chain
@@ -296,7 +297,8 @@ def resolve(words: Iterable[str], ids: Mapping[str, str]) -> list[str]:
         by_name.setdefault(name, []).append(case)
     found: dict[str, None] = {}
     wrong: list[str] = []
-    for word in words:
+    for typed in words:
+        word = unicodedata.normalize("NFC", typed)
         meant = [word] if word in ids else by_name.get(word, [])
         if not meant and is_glob(word) and any(map(compile_glob(word).fullmatch, ids)):
             meant = [word]
