@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from harness.model import Canonical, Case, Content, Excuse, Json, Limits, Reference, Rule
 
 _ANY_ERROR = ErrorReply({"kind": ""})
-_SHORT = 16  # hex digits: people see these
+_SHORT = 16
+"""Hex digits: people see these."""
 
 
 def fingerprint(shared: Mapping[str, Content], limits: Limits, canonical: Canonical, target: Json) -> bytes:
@@ -42,12 +43,10 @@ def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Ca
 
 
 def _parts(case: Case, found: tuple[str, str], specs: list[str], excuse: Excuse | None) -> Parts:
-    """Fingerprint what is the case's own; groups and alternatives are rare, and no part of its content."""
+    """Fingerprint what is the case's own; a group is rare, and no part of its content."""
     given, wanted = found
     if case.group:
         given = digest(given, case.group)
-    if any(len(reference.contents) > 1 for reference in case.references):
-        wanted = digest(wanted, *(str(len(reference.contents)) for reference in case.references))
     return Parts(given, wanted, digest(*specs), entry(excuse))
 
 
@@ -66,9 +65,15 @@ def entry(excuse: Excuse | None) -> str:
 
 def content(case: Case) -> tuple[str, str]:
     """Hash the input, and the references: two cases that agree in one of them may be one under two names."""
-    given = [case.input or "", dumps([case.params, case.settings]) if case.params or case.settings else ""]
-    wanted = [piece for reference in case.references for piece in (reference.name, *reference.contents)]
-    return _hash(given).hexdigest()[:_SHORT], _hash(wanted).hexdigest()[:_SHORT]
+    given: list[Content] = [case.input or ""]
+    if case.params or case.settings:
+        given.append(dumps([case.params, case.settings]))
+    wanted = [
+        piece
+        for reference in case.references
+        for piece in (reference.name, str(len(reference.contents)), *reference.contents)
+    ]
+    return digest(*given), digest(*wanted)
 
 
 def _choose(rules: Sequence[Rule], name: str, reference: Reference) -> Rule:

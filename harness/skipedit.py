@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from harness import skiplist
 from harness.errors import Fault, InputError, Place, UsageError
+from harness.patterns import compile_glob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from harness.skiplist import Status
 
 _EMPTY = "format = 1\n"
+_BEYOND = {"out_of_scope", "not_attempted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,33 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+# --- what is to be done --------------------------------------------------------------------------------------------
+
+
+def needless(entries: Collection[Listed], standings: Mapping[str, str]) -> Change:
+    """Find what is not needed any more, by the newest standing of each case; what is flaky stays.
+
+    A glob goes when a case that it excuses passes; what still fails of its cases gets an entry of its own.
+    """
+    exact = {one.id for one in entries if not one.glob}
+    globs = [(compile_glob(one.key), one) for one in entries if one.glob]
+    passes = {case for case, standing in standings.items() if standing in {"passed", "stale"}}
+    gone = [one for one in entries if not one.glob and one.status != "flaky" and one.id in passes]
+    excused: dict[int, list[str]] = {}
+    for case in {case for case, standing in standings.items() if standing not in _BEYOND} - exact:
+        first = next((number for number, (pattern, _) in enumerate(globs) if pattern.fullmatch(case)), None)
+        if first is not None:
+            excused.setdefault(first, []).append(case)
+    new: list[Listed] = []
+    for number, cases in sorted(excused.items()):
+        one = globs[number][1]
+        if one.status != "flaky" and not passes.isdisjoint(cases):
+            gone.append(one)
+            failing = sorted(case for case in cases if case not in passes)
+            new += [Listed(one.status, glob=False, key=case, fields=one.fields) for case in failing]
+    return Change(gone, new)
 
 
 # --- what it comes to ----------------------------------------------------------------------------------------------

@@ -54,6 +54,12 @@ def test_a_name_that_means_nothing_or_too_much_changes_nothing(four: Workspace) 
     assert four.run("skip", "add", "x.in", "--reason", " ").err == "ERROR --reason is empty; say why\n"
 
 
+def test_a_name_may_be_typed_in_another_form_of_unicode(four: Workspace) -> None:
+    four.pair("caf\u00e9", "x", "y")
+    assert four.run("skip", "add", "cafe\u0301.in", "--reason", "r").code == 0
+    assert listed(four) == {"todo": {"pairs/caf\u00e9.in": "r"}}
+
+
 def test_what_a_case_has_in_the_list_is_replaced_and_told(four: Workspace) -> None:
     four.run("skip", "add", "x.in", "--reason", "one")
     ran = four.run("skip", "add", "x.in", "--reason", "two", "--status", "flaky")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections import Counter
 from contextlib import closing
 from itertools import chain
@@ -18,7 +19,7 @@ from harness.errors import UsageError
 from harness.patterns import compile_glob, is_glob
 from harness.reading import Reading, Selection
 from harness.session import load_skiplist, open_workspace
-from harness.skipedit import Change, Listed, edit, put, read
+from harness.skipedit import Change, Listed, edit, needless, put, read
 from harness.store import Store
 from harness.toml import nearest
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from harness.session import Workspace
 
 _SHOWN = 12
+_HINTS = 50  # a guess among thousands of ids takes milliseconds
 _REASON = 120
 _target = click.option(
     "--target", "target_name", metavar="NAME", help="The target that it concerns; the default one if left out."
@@ -141,29 +143,6 @@ def prune(folder: Path, target_name: str | None) -> int:
     return 0
 
 
-def needless(entries: Collection[Listed], standings: Mapping[str, str]) -> Change:
-    """Find what is not needed any more; what is flaky stays.
-
-    A glob goes when a case that it excuses passes; what still fails of its cases gets an entry of its own.
-    """
-    exact = {one.id for one in entries if not one.glob}
-    globs = [(compile_glob(one.key), one) for one in entries if one.glob]
-    passes = {case for case, standing in standings.items() if standing in {"passed", "stale"}}
-    gone = [one for one in entries if not one.glob and one.status != "flaky" and one.id in passes]
-    excused: dict[int, list[str]] = {}
-    for case in standings.keys() - exact if globs else ():
-        first = next((number for number, (pattern, _) in enumerate(globs) if pattern.fullmatch(case)), None)
-        if first is not None:
-            excused.setdefault(first, []).append(case)
-    new: list[Listed] = []
-    for number, cases in sorted(excused.items()):
-        one = globs[number][1]
-        if one.status != "flaky" and not passes.isdisjoint(cases):
-            gone.append(one)
-            new += [Listed(one.status, False, case, one.fields) for case in sorted(cases) if case not in passes]  # noqa: FBT003 - a field
-    return Change(gone, new)
-
-
 @command.command()
 @_target
 @click.pass_obj
@@ -209,7 +188,7 @@ def import_(folder: Path, file: Path, status: skiplist.Status, target_name: str 
             reasons |= {case: reasons.get(case) or one.reason or f"imported from {file.name}" for case in cases}
         else:
             says = f"{one.name!r} is {len(cases)} cases: {', '.join(cases[:5])}" if cases else f"no case {one.name!r}"
-            wrong.append(f"{file}:{one.line}: {says}{'' if cases else nearest(one.name, ids)}")
+            wrong.append(f"{file}:{one.line}: {says}{'' if cases or len(wrong) >= _HINTS else nearest(one.name, ids)}")
     if wrong and not (matched_only and reasons):
         many = f"{len(reasons)} case{'' if len(reasons) == 1 else 's'}"
         more = [f"the rest means {many}; correct the file, or take that with --matched-only"] if reasons else []
@@ -236,7 +215,7 @@ def _add_only(workspace: Workspace, target: TargetConfig, status: skiplist.Statu
         there = {one.id for one in entries if concerns(workspace, target, one) and not one.glob}
         own = whose(workspace, target)
         new = [(case, why) for case, why in reasons.items() if case not in there]
-        return Change(new=[Listed(status, False, case, {"reason": why, **own}) for case, why in new])  # noqa: FBT003 - a field
+        return Change(new=[Listed(status, glob=False, key=case, fields={"reason": why, **own}) for case, why in new])
 
     _edit(workspace, decide)
 
@@ -318,7 +297,8 @@ def resolve(words: Iterable[str], ids: Mapping[str, str]) -> list[str]:
         by_name.setdefault(name, []).append(case)
     found: dict[str, None] = {}
     wrong: list[str] = []
-    for word in words:
+    for typed in words:
+        word = unicodedata.normalize("NFC", typed)
         meant = [word] if word in ids else by_name.get(word, [])
         if not meant and is_glob(word) and any(map(compile_glob(word).fullmatch, ids)):
             meant = [word]
@@ -351,11 +331,12 @@ def _edit(workspace: Workspace, decide: Callable[[tuple[Listed, ...]], Change]) 
 
 def tidy(workspace: Workspace, change: Change) -> None:
     """Let the recorded files of accepted cases go that no entry names any more."""
-    needed = {one.fields.get("reference") for one in read(workspace.folder / skiplist.NAME)} if change.gone else set()
-    for one in change.gone:
+    recorded = [one for one in change.gone if "reference" in one.fields]
+    needed = {one.fields.get("reference") for one in read(workspace.folder / skiplist.NAME)} if recorded else set()
+    for one in recorded:
         suite, _, name = one.key.partition("/")
         own = accepted.place(suite, name, one.target or "")  # no other file is ours to remove
-        for file in {own, own + accepted.SUFFIX} & {one.fields.get("reference")} - needed:
+        for file in {own, own + accepted.SUFFIX} & {one.fields["reference"]} - needed:
             (workspace.folder / file).unlink(missing_ok=True)
 
 
