@@ -274,7 +274,7 @@ class _Course:
                 for name in rule.matcher.loosenings:
                     # What still fails may need it yet.
                     if not self.used[rule.label, name] and self.passed[rule.label] == self.judged[rule.label]:
-                        yield Notice(f"{rule.label}: no pass needs the normalisation {name!r}", place(*config.keys))
+                        yield Notice(f"{rule.label}: no pass needs {name!r}", place(*config.keys))
 
     def _groups(self, entries: Iterator[Entry]) -> Iterator[tuple[Job, ...]]:
         """Hand out what has to be run, neighbours of one group together; settle the rest."""

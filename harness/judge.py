@@ -113,7 +113,7 @@ def accepted(plan: Plan, observation: Observation) -> bool:
 
 def _meets(check: Check, outputs: Outputs, canonical: Canonical) -> bool:
     got = _named(outputs, check.reference.name)
-    if got is None or check.rule.matcher.wants == "error":
+    if got is None or check.wants == "error":
         return False
     return isinstance(_any_of(check, got, canonical), Match)
 
@@ -128,9 +128,11 @@ def _judge_outputs(plan: Plan, outputs: Outputs) -> Ran:
     matches: list[tuple[Check, Match]] = []
     for check in plan.checks:
         name = check.reference.name
-        if check.rule.matcher.wants == "error":
+        if check.wants == "error":
             return NoError("an output where an error is due")
         got = _named(outputs, name)
+        if got is None and check.rule.matcher.wants == "either":
+            got = ""  # whatever came out, and under whatever name
         if got is None:
             return Failed(f"no output named {name!r}; the reply has {', '.join(sorted(outputs.named)) or 'none'}")
         verdict = _any_of(check, got, plan.canonical)
@@ -149,7 +151,7 @@ def _named(outputs: Outputs, name: str) -> Output | None:
 def _judge_error(plan: Plan, error: ErrorReply) -> Ran:
     matches: list[tuple[Check, Match]] = []
     for check in plan.checks:
-        if check.rule.matcher.wants == "output":
+        if check.wants == "output":
             return Raised(f"raises {describe(error)}")
         verdict = _any_of(check, error, plan.canonical)
         if isinstance(verdict, Mismatch):
