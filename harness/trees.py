@@ -15,11 +15,14 @@ import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from math import inf
 from operator import eq
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from harness.patterns import compile_glob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from harness.model import Json
 
@@ -323,8 +326,10 @@ def _differences(path: str, want: Tree, got: Tree, alike: Callable[[Leaf, Leaf],
             yield Difference(join(path, slot), None, one)
 
 
+_SHOWN = 60
+
 Slot: TypeAlias = tuple["Tree | None", int]
-AFTER = Leaf("@")
+_AFTER: Slot = (Leaf("@"), -1)
 
 
 def slots(tree: Branch) -> dict[Slot, Tree]:
@@ -335,7 +340,7 @@ def slots(tree: Branch) -> dict[Slot, Tree]:
         placed[key, seen[key]] = value
         seen[key] += 1
     if tree.after:
-        placed[AFTER, -1] = Leaf(tree.after)
+        placed[_AFTER] = Leaf(tree.after)
     return placed
 
 
@@ -350,4 +355,122 @@ def join(path: str, slot: Slot) -> str:
 
 
 def _shown(tree: Tree | None) -> str:
-    return "nothing" if tree is None else str(tree)
+    text = "nothing" if tree is None else str(tree)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+# --- forgiving -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What is forgiven at the paths that a glob fits.
+
+    `ignore`: it may be anything, and may be missing where it has a key. `redact`: it must be there, and of the same
+    kind. `unordered`: its entries without keys may come in any order.
+    """
+
+    kind: Literal["ignore", "redact", "unordered"]
+    glob: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.glob}"
+
+    @property
+    def partial(self) -> bool:
+        """Whether it takes something out of the comparison."""
+        return self.kind != "unordered"
+
+    def fits(self, path: str) -> bool:
+        """Whether a node is meant."""
+        return compile_glob(self.glob).fullmatch(path) is not None
+
+
+_GLOBS = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
+OPTIONS: Mapping[str, Json] = {"ignore": _GLOBS, "redact": _GLOBS, "unordered": _GLOBS}
+"""What the config of a matcher may say about ways: JSON Schema."""
+
+
+def ways_of(options: Mapping[str, Json]) -> tuple[Way, ...]:
+    """Put the ways together. Raises ValueError for one that would forgive everything."""
+    found = [Way(kind, glob) for kind in ("ignore", "redact", "unordered") for glob in options.get(kind, ())]
+    for way in found:
+        if way.partial and not set(way.glob) - set("*?/"):
+            raise ValueError(f"`{way.kind}` = {way.glob!r} fits everything; name what may differ")
+    return tuple(found)
+
+
+_NUMBER = re.compile(r"-?(?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|0[xX][0-9a-fA-F]+|-?(?:NaN|nan|inf|Infinity)")
+_NOTHING = frozenset({"null", "None", "nil", "undefined"})
+
+
+def settle_reference(want: Tree, ways: Sequence[Way]) -> tuple[Tree, set[Way]]:
+    """Settle a reference. Raises ValueError when nothing is left of it that could be compared."""
+    settled, applied = settle(want, ways)
+    if applied and _says(want) and not _says(settled):
+        raise ValueError("`ignore` and `redact` leave nothing of it to compare; narrow them, or the rule")
+    return settled, applied
+
+
+def settle(tree: Tree, ways: Sequence[Way]) -> tuple[Tree, set[Way]]:
+    """Bring a tree into the form in which what is forgiven looks alike on both sides; and which ways changed it."""
+    applied: set[Way] = set()
+    return (_settle("", tree, ways, applied) if ways else tree), applied
+
+
+def _settle(path: str, tree: Tree, ways: Sequence[Way], applied: set[Way]) -> Tree:
+    if isinstance(tree, Leaf):
+        return tree
+    after, entries = tree.after, list[tuple[Tree | None, Tree]]()
+    for slot, value in slots(tree).items():
+        below = join(path, slot)
+        way = next((way for way in ways if way.partial and way.fits(below)), None)
+        if way is not None:
+            applied.add(way)
+        if slot == _AFTER:
+            after = after if way is None else "" if way.kind == "ignore" else "redacted"
+        elif way is None:
+            entries.append((slot[0], _settle(below, value, ways, applied)))
+        elif way.kind == "redact" or slot[0] is None:  # without a key, what follows must not move up
+            entries.append((slot[0], Leaf(_kind(value) if way.kind == "redact" else "", _GONE)))
+    mixed = next((way for way in ways if way.kind == "unordered" and way.fits(path)), None)
+    if mixed is not None:
+        ordered = sorted(entries, key=lambda entry: (entry[0] is not None, _rank(entry[1]) if entry[0] is None else ()))
+        if ordered != entries:
+            applied.add(mixed)
+        entries = ordered
+    return Branch(tree.name, tree.brackets, tuple(entries), after)
+
+
+_GONE = "<"
+"""Stands as the quote of what is not compared: no string has such a one."""
+
+
+def _kind(tree: Tree) -> str:
+    if isinstance(tree, Branch):
+        return tree.brackets
+    if tree.quote:
+        return "string"
+    return "number" if _NUMBER.fullmatch(tree.text) else "nothing" if tree.text in _NOTHING else "word"
+
+
+def _says(tree: Tree) -> bool:
+    if isinstance(tree, Leaf):
+        return tree.quote != _GONE
+    return bool(tree.name or tree.after) or any(_says(value) for _, value in tree.entries)
+
+
+def _rank(tree: Tree) -> tuple[float, str]:
+    """Sort numbers by their value, so that near ones meet, and all else by how it is written."""
+    try:
+        return (float(tree.text) if isinstance(tree, Leaf) and not tree.quote else inf), _written(tree)
+    except ValueError:
+        return inf, _written(tree)
+
+
+def _written(tree: Tree) -> str:
+    if isinstance(tree, Leaf):
+        return repr((tree.quote, tree.text))
+    keyed = sorted(_written(key) + _written(value) for key, value in tree.entries if key is not None)
+    others = [_written(value) for key, value in tree.entries if key is None]
+    return f"{tree.name!r}{tree.brackets}{others}{keyed}{tree.after!r}"
