@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import TYPE_CHECKING, Literal
 
-from harness import trees
+from harness import tolerance, trees
 from harness.judge import same
 from harness.model import (
     Canonical,
@@ -39,16 +38,11 @@ OPTIONS: Mapping[str, Json] = {
     **trees.OPTIONS,
     "numbers": {
         "type": "object",
-        "properties": {
-            "absolute": {"type": "number", "minimum": 0},
-            "relative": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
-        },
+        "properties": dict(tolerance.OPTIONS),
         "additionalProperties": False,
         "minProperties": 1,
     },
 }
-_EXACT = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
-"""Digits enough for whatever a double or 128 bits hold; what overflows becomes infinite instead of an error."""
 
 
 class JsonValues:
@@ -56,9 +50,9 @@ class JsonValues:
 
     wants: Literal["output", "error", "either"] = "output"
 
-    def __init__(self, ways: tuple[Way, ...], absolute: Decimal | None, relative: Decimal | None) -> None:
+    def __init__(self, ways: tuple[Way, ...], near: tolerance.Tolerance | None) -> None:
         self._ways = ways
-        self._tolerance = None if absolute is None or relative is None else (absolute, relative)
+        self._tolerance = near
         self.loosenings = (*map(str, ways), *(("numbers",) if self._tolerance else ()))
         self.allowed = _worth(ways, near=bool(self._tolerance))
 
@@ -88,19 +82,14 @@ class JsonValues:
 
     def _near(self, difference: Difference) -> bool:
         want, got = difference.want, difference.got
-        return (
-            self._tolerance is not None
-            and isinstance(want, Leaf)
-            and isinstance(got, Leaf)
-            and _near(want, got, *self._tolerance)
-        )
+        if self._tolerance is None or not isinstance(want, Leaf) or not isinstance(got, Leaf):
+            return False
+        return not want.quote and not got.quote and self._tolerance.near(want.text, got.text)
 
 
 def make(options: Mapping[str, Json]) -> JsonValues:
     """Raises ValueError for a path that fits everything."""
-    numbers = options.get("numbers", {})
-    tolerances = [Decimal(str(numbers.get(key, 0))) if numbers else None for key in ("absolute", "relative")]
-    return JsonValues(ways_of(options), *tolerances)
+    return JsonValues(ways_of(options), tolerance.tolerance(options.get("numbers", {})))
 
 
 def _read(got: Output | ErrorReply) -> trees.Tree | NoTree:
@@ -119,27 +108,11 @@ def _worth(ways: Sequence[Way], *, near: bool) -> Strength:
     return Strength.NUMERIC if near else Strength.STRUCTURAL
 
 
-def _number(leaf: Leaf) -> Decimal | None:
-    """Read a finite number; None for all else, the exponents that no library holds among them."""
-    if leaf.quote or leaf.text[-1:].isalpha():
-        return None
-    found = _EXACT.create_decimal(leaf.text) if len(leaf.text) < _EXACT.prec else Decimal(leaf.text, _EXACT)
-    return found if found.is_finite() else None
-
-
 def _equal(one: Leaf, other: Leaf) -> bool:
     """1.50 is 1.5 and 15e-1; but 1 is not 1.0, 0.0 is not -0.0, and nothing is equal to NaN but NaN."""
     if one == other:
         return True
     if one.quote or other.quote or one.text.lstrip("-").isdigit() or other.text.lstrip("-").isdigit():
         return False
-    want, got = _number(one), _number(other)
+    want, got = tolerance.number(one.text), tolerance.number(other.text)
     return want is not None and got is not None and want == got and want.is_signed() == got.is_signed()
-
-
-def _near(one: Leaf, other: Leaf, absolute: Decimal, relative: Decimal) -> bool:
-    want, got = _number(one), _number(other)
-    if want is None or got is None:
-        return False
-    far = _EXACT.abs(_EXACT.subtract(want, got))
-    return far <= absolute or far <= _EXACT.multiply(relative, _EXACT.abs(want))
