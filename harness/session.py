@@ -8,6 +8,7 @@ import re
 import sys
 from dataclasses import dataclass
 from functools import partial
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from harness import config as configs
@@ -131,12 +132,17 @@ def _rule(config: Config, suite: SuiteConfig, number: int, rule: RuleConfig, fau
     module = _check_options(config, "rule", rule.matcher, rule.options, rule.keys, "matcher", faults)
     if module is None or len(faults) > before:
         return None
+    own = {key: rule.options[key] for key in getattr(module, "IMPORTED", ()) if key in rule.options}
+    found = {key: _import(config, key, name, (*rule.keys, key), faults) for key, name in own.items()}
+    if len(faults) > before:
+        return None
     try:
-        matcher: Matcher = module.make(rule.options)
+        matcher: Matcher = module.make({**rule.options, **found})
     except (ValueError, re.error) as problem:
         faults.append(Fault(config.document.place(*rule.keys), f"matcher {rule.matcher!r}: {problem}"))
         return None
-    spec = dumps([rule.matcher, rule.options])
+    sources = [_source(name) for name in (rule.matcher, *own.values()) if _is_own(name)]
+    spec = dumps([rule.matcher, rule.options, *sources])
     return Rule(matcher, f"{suite.name} rule {number} ({rule.matcher})", spec, _fits(rule))
 
 
@@ -177,6 +183,27 @@ def _module(folder: str, name: str, workspace: Path | None = None) -> ModuleType
     return getattr(found, inside) if inside else found
 
 
+def _import(
+    config: Config, word: str, name: str, keys: tuple[str | int, ...], faults: list[Fault]
+) -> ModuleType | None:
+    try:
+        return _module(_FOLDERS.get(word, ""), name, config.folder)
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 - somebody's own module may fail in any way: it is told
+        why = str(problem) or type(problem).__name__
+        says = f"{word} {name!r} can not be imported ({why}); correct the module or the name"
+        faults.append(Fault(config.document.place(*keys), says))
+        return None
+
+
+def _source(name: str) -> str:
+    """Hash the module of somebody's own: when it changes, so does what it judges."""
+    path = getattr(sys.modules[name.partition(":")[0]], "__file__", None)
+    if path is None:
+        return ""
+    with open(path, "rb") as file:
+        return blake2b(file.read(), digest_size=16).hexdigest()
+
+
 def _is_own(name: str) -> bool:
     return "." in name or ":" in name
 
@@ -197,12 +224,8 @@ def _check_options(
         hint = toml.nearest(name, names) or f" (there are {', '.join(names)})"
         faults.append(Fault(config.document.place(*keys, word), f"no {word} named {name!r}{hint}"))
         return None
-    try:
-        module = _module(folder, name, config.folder)
-    except Exception as problem:  # noqa: BLE001 - somebody's own module may fail in any way, and its author must hear of it
-        why = str(problem) or type(problem).__name__
-        says = f"{word} {name!r} can not be imported ({why}); correct the module or the name"
-        faults.append(Fault(config.document.place(*keys, word), says))
+    module = _import(config, word, name, (*keys, word), faults)
+    if module is None:
         return None
     missing = [one for one in _NEEDED[word] if not hasattr(module, one)]
     if missing:
