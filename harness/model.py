@@ -345,13 +345,16 @@ class Mismatch:
     why: str
 
 
+Wants: TypeAlias = Literal["output", "error", "either"]
+"""What must come; `either`: an error where the reference is named `error`, and else any output at all."""
+
+
 class Matcher(Protocol):
     """Decides whether a reply equals a reference; made by `make` of a module of `harness/matchers/`."""
 
     allowed: Strength
     """The weakest pass that it would ever give."""
-    wants: Literal["output", "error", "either"]
-    """What must come; `either`: an error where the reference is named `error`, and else any output at all."""
+    wants: Wants
     loosenings: tuple[str, ...]
     """The names of what it may forgive; one that never applies in a run is reported."""
 

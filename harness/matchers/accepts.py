@@ -6,9 +6,9 @@ it passes is told so: `any-error`, `any-output`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Accepts:
     """Which of the two came is the judge's to see; nothing else is asked."""
 
     allowed = Strength.ANY_OUTPUT
-    wants: Literal["output", "error", "either"] = "either"
+    wants: Wants = "either"
     loosenings: tuple[str, ...] = ()
 
     def match(self, reference: Content, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:  # noqa: ARG002

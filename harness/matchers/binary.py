@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, Strength
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, Strength, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ class Binary:
     """Equal or not."""
 
     allowed = Strength.EXACT
-    wants: Literal["output", "error", "either"] = "output"
+    wants: Wants = "output"
     loosenings: tuple[str, ...] = ()
 
     def match(self, reference: Content, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:  # noqa: ARG002

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness.judge import differs, same
-from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,7 +49,7 @@ class Html:
     """Escapes are never forgiven: `&lt;` is `&#60;`, and neither is `<`."""
 
     allowed = Strength.STRUCTURAL
-    wants: Literal["output", "error", "either"] = "output"
+    wants: Wants = "output"
     loosenings: tuple[str, ...] = ()
 
     def match(self, reference: Content, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:

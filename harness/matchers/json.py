@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness import tolerance, trees
 from harness.judge import same
@@ -17,6 +17,7 @@ from harness.model import (
     ReferenceFault,
     Strength,
     Structured,
+    Wants,
 )
 from harness.trees import (
     Difference,
@@ -48,7 +49,7 @@ OPTIONS: Mapping[str, Json] = {
 class JsonValues:
     """White space, the order of keys and the spelling of strings are forgiven; what else, the config says."""
 
-    wants: Literal["output", "error", "either"] = "output"
+    wants: Wants = "output"
 
     def __init__(self, ways: tuple[Way, ...], near: tolerance.Tolerance | None) -> None:
         self._ways = ways

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness.judge import differs, same
-from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ _SHOWN = 60
 class Lines:
     r"""Lines end at `\n` only, and each is compared as it is, as often as it is there."""
 
-    wants: Literal["output", "error", "either"] = "output"
+    wants: Wants = "output"
 
     def __init__(self, *, unordered: bool, subset: bool) -> None:
         self._unordered, self._subset = unordered, subset

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness import tolerance
 from harness.judge import differs, same
-from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Numeric:
     """Numbers stand by themselves: those in names, versions and words with units are text."""
 
     allowed = Strength.NUMERIC
-    wants: Literal["output", "error", "either"] = "output"
+    wants: Wants = "output"
     loosenings: tuple[str, ...] = ("numeric",)
 
     def __init__(self, near: tolerance.Tolerance, options: Mapping[str, Json]) -> None:

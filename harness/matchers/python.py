@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness.judge import differs, same
 from harness.model import (
@@ -16,6 +16,7 @@ from harness.model import (
     ReferenceFault,
     Strength,
     Structured,
+    Wants,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ IMPORTED = ("function",)
 class Own:
     """What the function passes is worth what the config says, and that is `fields` unless it says more."""
 
-    wants: Literal["output", "error", "either"] = "output"
+    wants: Wants = "output"
     loosenings: tuple[str, ...] = ()
 
     def __init__(self, function: Callable[[Content, object], object], allowed: Strength) -> None:

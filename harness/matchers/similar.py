@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rapidfuzz.distance import Indel
 
 from harness.judge import differs, same
-from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Similar:
     """At least at the floor."""
 
     allowed = Strength.SIMILAR
-    wants: Literal["output", "error", "either"] = "output"
+    wants: Wants = "output"
     loosenings: tuple[str, ...] = ("similar",)
 
     def __init__(self, floor: float) -> None:

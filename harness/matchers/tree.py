@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness.judge import differs, same
-from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength, Wants
 from harness.trees import OPTIONS, NoTree, Way, differences, parse, settle, settle_reference, ways_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ __all__ = ["OPTIONS", "make"]
 class Tree:
     """White space, trailing commas, the order of named fields and the spelling of strings are forgiven."""
 
-    wants: Literal["output", "error", "either"] = "output"
+    wants: Wants = "output"
 
     def __init__(self, ways: tuple[Way, ...]) -> None:
         self._ways = ways
