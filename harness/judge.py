@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, assert_never
 
+from harness.errors import Fault, InputError
 from harness.files import as_content
 from harness.model import (
     Canonical,
@@ -26,6 +27,7 @@ from harness.model import (
     Panic,
     Passed,
     Raised,
+    ReferenceFault,
     Structured,
     TimedOut,
     TooLarge,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 def judge(plan: Plan, observation: Observation) -> Ran:
     """Say what an observation means for the case of this plan.
 
-    Raises ReferenceFault when a matcher can not read a reference.
+    Raises InputError when a matcher can not read a reference, or breaks over what came.
     """
     match observation:
         case Outputs():
@@ -168,9 +170,12 @@ def describe(error: ErrorReply) -> str:
 
 def _any_of(check: Check, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:
     """Several references are allowed alternatives: the strongest match counts, else the first mismatch."""
-    if len(check.reference.contents) == 1:
-        return check.rule.matcher.match(check.reference.contents[0], got, canonical)
-    verdicts = [check.rule.matcher.match(content, got, canonical) for content in check.reference.contents]
+    try:
+        verdicts = [check.rule.matcher.match(content, got, canonical) for content in check.reference.contents]
+    except ReferenceFault as problem:
+        raise InputError([Fault(check.reference.place, f"{check.rule.label}: {problem}")]) from problem
+    if len(verdicts) == 1:
+        return verdicts[0]
     matches = [verdict for verdict in verdicts if isinstance(verdict, Match)]
     return max(matches, key=lambda match: match.achieved.rank) if matches else verdicts[0]
 

@@ -363,7 +363,7 @@ class Matcher(Protocol):
 
 
 class ReferenceFault(Exception):  # noqa: N818 - it is a fault of a file, and is turned into one where the file is known
-    """A reference that its matcher can not read; the judge's caller adds the place."""
+    """A reference that its matcher can not read; the judge adds the place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,7 +303,8 @@ def differences(want: Tree, got: Tree, alike: Callable[[Leaf, Leaf], bool] = eq)
 
     Entries with keys are compared by key, in whatever order, a repeated one by its occurrence; the others by position.
     """
-    yield from _differences("", want, got, alike)
+    if want != got:  # a quick look first, since most are equal
+        yield from _differences("", want, got, alike)
 
 
 def _differences(path: str, want: Tree, got: Tree, alike: Callable[[Leaf, Leaf], bool]) -> Iterator[Difference]:

@@ -65,6 +65,14 @@ def test_one_that_breaks_on_what_the_port_says_stops_the_run(workspace: Workspac
     assert "PASS" not in ran.out
 
 
+def test_one_that_breaks_on_a_mutant_is_told_by_the_audit(workspace: Workspace) -> None:
+    body = "def same(reference, got): return not got or bool({'one two': True}[got])"
+    assert checked(workspace, body).code == 0
+    ran = workspace.run("audit")
+    assert ran.code == 2
+    assert "cases/a.out:1: pairs rule 1 (python): own.compare:same raised KeyError" in ran.err
+
+
 @pytest.mark.parametrize(
     ("body", "rule", "why"),
     [

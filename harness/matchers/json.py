@@ -59,7 +59,7 @@ class JsonValues:
 
     def match(self, reference: Content, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:
         """Compare as strictly as possible first; raises ReferenceFault for a reference that is not JSON."""
-        if same(reference, got, canonical):
+        if reference and same(reference, got, canonical):  # nothing is no JSON, and must not pass for it
             return Match(Strength.EXACT)
         want = parse_json(reference) if isinstance(reference, str) else NoTree("not JSON: it is not text")
         if isinstance(want, NoTree):
