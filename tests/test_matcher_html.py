@@ -72,6 +72,8 @@ def test_what_a_reader_does_not_see_is_structural(one: str, other: str) -> None:
         ("<p a='x\" b=\"y'>", '<p a="x" b="y">'),
         ("<p>a</p", "<p>a</p>"),
         ("<p", "<p>"),
+        ("<p", "<p/"),
+        ("<p a", "<p a="),
         ("<p a='", "<p a=''>"),
         ("<!-- a -->", "<!-- b -->"),
         ("<!-- a -->", "<!-- a "),

@@ -155,11 +155,11 @@ def _after(text: str, mark: str, at: int) -> int:
 
 def _attributes(text: str, at: int, *, void: bool) -> tuple[list[str], int]:
     """Read up to the end of a tag: `name="value"`, sorted; what is no attribute stands in front."""
-    found: list[str] = []
+    begin, found = at, list[str]()
     while (end := _END.match(text, at)) is None:
         one = _ATTRIBUTE.match(text, at)
         if one is None:
-            return ["(not closed)", *sorted(found)], len(text)
+            return ["(not closed)", text[begin:]], len(text)
         value = one[2] or ""
         value = value[1:-1] if value[:1] in {'"', "'"} and value[-1:] == value[:1] and len(value) > 1 else value
         found.append(f'{one[1].lower()}="{_decoded(value)}"')
