@@ -256,7 +256,7 @@ def test_every_mutation_of_a_value_is_seen(workspace: Workspace, reply: str) -> 
 def test_a_tolerance_without_measure_shows_in_the_audit(workspace: Workspace) -> None:
     port = "import json\ndef render(case): return Value(json.loads(case.input))"
     out = audited(workspace, "numbers = { absolute = 1e9 }", port)
-    assert "survives x1 of 1  number" in out
+    assert "survives x1 of 1  digit" in out
 
 
 def test_the_port_may_answer_with_a_value(workspace: Workspace) -> None:
