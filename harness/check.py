@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from harness import build, runner
 from harness.books import Books, agreed
-from harness.errors import Fault, InputError, UsageError
+from harness.errors import InputError, UsageError
 from harness.events import Building, Completed, Event, Finished, Withheld
 from harness.gates.flaky import Rounds
 from harness.gates.holdout import breach, gap
 from harness.judge import accepted, judge
-from harness.model import Breach, NotAttempted, Notice, NotRun, OutOfScope, Passed, Ready, ReferenceFault, Result
+from harness.model import Breach, NotAttempted, Notice, NotRun, OutOfScope, Passed, Ready, Result
 from harness.program import identify
 from harness.reading import Entry, Reading, Selection
 from harness.records import StoredRun
@@ -282,7 +282,7 @@ class _Course:
                 for name in rule.matcher.loosenings:
                     # What still fails may need it yet.
                     if not self.used[rule.label, name] and self.passed[rule.label] == self.judged[rule.label]:
-                        yield Notice(f"{rule.label}: no pass needs the normalisation {name!r}", place(*config.keys))
+                        yield Notice(f"{rule.label}: no pass needs {name!r}", place(*config.keys))
 
     def _groups(self, entries: Iterator[Entry]) -> Iterator[tuple[Job, ...]]:
         """Hand out what has to be run, neighbours of one group together; settle the rest."""
@@ -354,10 +354,7 @@ class _Course:
 
     def _judge(self, entry: Entry, observed: Observed) -> Finished:
         plan = entry.plan
-        try:
-            outcome = judge(plan, observed.observation)
-        except ReferenceFault as problem:
-            raise InputError([Fault(plan.checks[0].reference.place, str(problem))]) from problem
+        outcome = judge(plan, observed.observation)
         for one in plan.checks:
             self.judged[one.rule.label] += 1
             self.passed[one.rule.label] += isinstance(outcome, Passed)

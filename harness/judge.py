@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, assert_never
 
+from harness.errors import Fault, InputError
 from harness.files import as_content
 from harness.model import (
     Canonical,
@@ -26,6 +27,7 @@ from harness.model import (
     Panic,
     Passed,
     Raised,
+    ReferenceFault,
     Structured,
     TimedOut,
     TooLarge,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 def judge(plan: Plan, observation: Observation) -> Ran:
     """Say what an observation means for the case of this plan.
 
-    Raises ReferenceFault when a matcher can not read a reference.
+    Raises InputError when a matcher can not read a reference, or breaks over what came.
     """
     match observation:
         case Outputs():
@@ -113,7 +115,7 @@ def accepted(plan: Plan, observation: Observation) -> bool:
 
 def _meets(check: Check, outputs: Outputs, canonical: Canonical) -> bool:
     got = _named(outputs, check.reference.name)
-    if got is None or check.rule.matcher.wants == "error":
+    if got is None or check.wants == "error":
         return False
     return isinstance(_any_of(check, got, canonical), Match)
 
@@ -128,9 +130,11 @@ def _judge_outputs(plan: Plan, outputs: Outputs) -> Ran:
     matches: list[tuple[Check, Match]] = []
     for check in plan.checks:
         name = check.reference.name
-        if check.rule.matcher.wants == "error":
+        if check.wants == "error":
             return NoError("an output where an error is due")
         got = _named(outputs, name)
+        if got is None and check.rule.matcher.wants == "either":
+            got = ""  # whatever came out, and under whatever name
         if got is None:
             return Failed(f"no output named {name!r}; the reply has {', '.join(sorted(outputs.named)) or 'none'}")
         verdict = _any_of(check, got, plan.canonical)
@@ -149,7 +153,7 @@ def _named(outputs: Outputs, name: str) -> Output | None:
 def _judge_error(plan: Plan, error: ErrorReply) -> Ran:
     matches: list[tuple[Check, Match]] = []
     for check in plan.checks:
-        if check.rule.matcher.wants == "output":
+        if check.wants == "output":
             return Raised(f"raises {describe(error)}")
         verdict = _any_of(check, error, plan.canonical)
         if isinstance(verdict, Mismatch):
@@ -166,9 +170,12 @@ def describe(error: ErrorReply) -> str:
 
 def _any_of(check: Check, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:
     """Several references are allowed alternatives: the strongest match counts, else the first mismatch."""
-    if len(check.reference.contents) == 1:
-        return check.rule.matcher.match(check.reference.contents[0], got, canonical)
-    verdicts = [check.rule.matcher.match(content, got, canonical) for content in check.reference.contents]
+    try:
+        verdicts = [check.rule.matcher.match(content, got, canonical) for content in check.reference.contents]
+    except ReferenceFault as problem:
+        raise InputError([Fault(check.reference.place, f"{check.rule.label}: {problem}")]) from problem
+    if len(verdicts) == 1:
+        return verdicts[0]
     matches = [verdict for verdict in verdicts if isinstance(verdict, Match)]
     return max(matches, key=lambda match: match.achieved.rank) if matches else verdicts[0]
 

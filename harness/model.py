@@ -24,6 +24,11 @@ Canonical: TypeAlias = Callable[[str], str]
 
 # --- what a reader finds -------------------------------------------------------------------------------------------
 
+ERROR = "error"
+"""The name of the one reference of a case that must fail: what the source says about the error, or nothing."""
+ACCEPTED = "accepted"
+"""The name of the one, empty reference of a case of which the source says only that it must not fail."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -305,6 +310,7 @@ class Strength(StrEnum):
     SIMILAR = "similar"
     FIELDS = "fields"
     ANY_ERROR = "any-error"
+    ANY_OUTPUT = "any-output"
 
     @property
     def rank(self) -> int:
@@ -313,13 +319,14 @@ class Strength(StrEnum):
 
 
 _RANKS = {
-    Strength.EXACT: 5,
-    Strength.NORMALIZED: 4,
-    Strength.STRUCTURAL: 3,
-    Strength.NUMERIC: 2,
-    Strength.SIMILAR: 2,
-    Strength.FIELDS: 1,
-    Strength.ANY_ERROR: 0,
+    Strength.EXACT: 6,
+    Strength.NORMALIZED: 5,
+    Strength.STRUCTURAL: 4,
+    Strength.NUMERIC: 3,
+    Strength.SIMILAR: 3,
+    Strength.FIELDS: 2,
+    Strength.ANY_ERROR: 1,
+    Strength.ANY_OUTPUT: 0,
 }
 
 
@@ -338,12 +345,16 @@ class Mismatch:
     why: str
 
 
+Wants: TypeAlias = Literal["output", "error", "either"]
+"""What must come; `either`: an error where the reference is named `error`, and else any output at all."""
+
+
 class Matcher(Protocol):
     """Decides whether a reply equals a reference; made by `make` of a module of `harness/matchers/`."""
 
     allowed: Strength
     """The weakest pass that it would ever give."""
-    wants: Literal["output", "error"]
+    wants: Wants
     loosenings: tuple[str, ...]
     """The names of what it may forgive; one that never applies in a run is reported."""
 
@@ -352,7 +363,7 @@ class Matcher(Protocol):
 
 
 class ReferenceFault(Exception):  # noqa: N818 - it is a fault of a file, and is turned into one where the file is known
-    """A reference that its matcher can not read; the judge's caller adds the place."""
+    """A reference that its matcher can not read; the judge adds the place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +400,14 @@ class Check:
 
     reference: Reference
     rule: Rule
+
+    @property
+    def wants(self) -> Literal["output", "error"]:
+        """What must come, so that the reference is compared at all."""
+        wants = self.rule.matcher.wants
+        if wants == "either":
+            return "error" if self.reference.name == ERROR else "output"
+        return wants
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,12 +87,12 @@ def _choose(rules: Sequence[Rule], name: str, reference: Reference) -> Rule:
 def unreadable(plan: Plan) -> Iterator[Fault]:
     """Find the references that their matcher can not read: that must not wait for a port that fails where it should."""
     for check in plan.checks:
-        if check.rule.matcher.wants == "error":
-            for content in check.reference.contents:
-                try:
-                    check.rule.matcher.match(content, _ANY_ERROR, plan.canonical)
-                except ReferenceFault as problem:
-                    yield Fault(check.reference.place, f"{check.rule.label}: {problem}")
+        anything = _ANY_ERROR if check.wants == "error" else ""
+        for content in check.reference.contents:
+            try:
+                check.rule.matcher.match(content, anything, plan.canonical)
+            except ReferenceFault as problem:
+                yield Fault(check.reference.place, f"{check.rule.label}: {problem}")
 
 
 def dumps(value: Json) -> str:

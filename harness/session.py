@@ -167,13 +167,22 @@ def _rule(config: Config, suite: SuiteConfig, number: int, rule: RuleConfig, fau
     module = _check_options(config, "rule", rule.matcher, rule.options, rule.keys, "matcher", faults)
     if module is None or len(faults) > before:
         return None
+    names = _imported(module, rule).items()
+    found = {key: _import(config, key, name, (*rule.keys, key), faults) for key, name in names}
+    if len(faults) > before:
+        return None
     try:
-        matcher: Matcher = module.make(rule.options)
+        matcher: Matcher = module.make({**rule.options, **found})
     except (ValueError, re.error) as problem:
         faults.append(Fault(config.document.place(*rule.keys), f"matcher {rule.matcher!r}: {problem}"))
         return None
     spec = dumps([rule.matcher, rule.options])
     return Rule(matcher, f"{suite.name} rule {number} ({rule.matcher})", spec, _fits(rule))
+
+
+def _imported(module: ModuleType, rule: RuleConfig) -> dict[str, str]:
+    """Return the options of a rule that name somebody's own code."""
+    return {key: rule.options[key] for key in getattr(module, "IMPORTED", ()) if key in rule.options}
 
 
 def _fits(rule: RuleConfig) -> partial[bool]:
@@ -219,10 +228,23 @@ def _module(folder: str, name: str, workspace: Path | None = None) -> ModuleType
     return getattr(found, inside) if inside else found
 
 
+def _import(
+    config: Config, word: str, name: str, keys: tuple[str | int, ...], faults: list[Fault]
+) -> ModuleType | None:
+    try:
+        return _module(_FOLDERS.get(word, ""), name, config.folder)
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 - somebody's own module may fail in any way: it is told
+        why = str(problem) or type(problem).__name__
+        says = f"{word} {name!r} can not be imported ({why}); correct the module or the name"
+        faults.append(Fault(config.document.place(*keys), says))
+        return None
+
+
 def _own_code(config: Config) -> dict[str, str]:
     """Fingerprint the modules that the config names, and whatever else of the workspace they have imported."""
-    rules = [rule.matcher for suite in config.suites for rule in suite.rules]
-    names = [*(target.protocol for target in config.targets), *(suite.reader for suite in config.suites), *rules]
+    names = [*(target.protocol for target in config.targets), *(suite.reader for suite in config.suites)]
+    for rule in (rule for suite in config.suites for rule in suite.rules):
+        names += [rule.matcher, *_imported(_module("matchers", rule.matcher, config.folder), rule).values()]
     named = {name.partition(":")[0] for name in names if _is_own(name)}
     if not named:
         return {}
@@ -257,12 +279,8 @@ def _check_options(
         hint = toml.nearest(name, names) or f" (there are {', '.join(names)})"
         faults.append(Fault(config.document.place(*keys, word), f"no {word} named {name!r}{hint}"))
         return None
-    try:
-        module = _module(folder, name, config.folder)
-    except Exception as problem:  # noqa: BLE001 - somebody's own module may fail in any way, and its author must hear of it
-        why = str(problem) or type(problem).__name__
-        says = f"{word} {name!r} can not be imported ({why}); correct the module or the name"
-        faults.append(Fault(config.document.place(*keys, word), says))
+    module = _import(config, word, name, (*keys, word), faults)
+    if module is None:
         return None
     missing = [one for one in _NEEDED[word] if not hasattr(module, one)]
     if missing:

@@ -95,7 +95,7 @@ def test_a_rule_that_judges_nothing_and_a_normalisation_that_no_pass_needs_are_n
     assert ran.first.startswith("PASS 1/1 pass (1 normalized)")
     assert "harness.toml:" in ran.out
     assert "pairs rule 1 (exact) judges no case" in ran.out
-    assert "pairs rule 2 (text): no pass needs the normalisation 'ansi'" in ran.out
+    assert "pairs rule 2 (text): no pass needs 'ansi'" in ran.out
     assert "'trailing-whitespace'" not in ran.out
 
 

@@ -37,13 +37,13 @@ PAGES = sorted(
     ]
     if not {"node_modules", ".venv", "target"} & set(page.parts)
 )
-KNOWN = {"console", "toml", "json", "python", "sql", "text", "go", "rust", "js", "make", "yaml"}
+KNOWN = {"console", "toml", "json", "python", "sql", "text", "go", "rust", "js", "java", "make", "yaml"}
 PARSERS = {
     "go": ["gofmt", "-e"],
     "js": ["node", "--check", "--input-type=module", "-"],
     "yaml": [sys.executable, "-c", "import sys, yaml; yaml.safe_load(sys.stdin)"],
 }
-NEEDS = {"go": "go", "cargo": "cargo", "node": "node", "npm": "npm"}
+NEEDS = {"go": "go", "cargo": "cargo", "node": "node", "npm": "npm", "java": "java", "javac": "javac"}
 
 
 @dataclass(frozen=True)

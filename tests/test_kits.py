@@ -40,6 +40,7 @@ class Kit:
     folder: Path
     all_numbers_are_doubles: bool = False
     lone_surrogate: str | None = "\ud800"  # what stands for it; None: such an input is unsupported
+    survives_overflow: bool = True
 
     def env(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "PYTHONPATH": str(PYTHON_KIT)}
@@ -54,7 +55,7 @@ class Ended:
     code: int
 
 
-@pytest.fixture(scope="session", params=["python", "go", "rust", "node"])
+@pytest.fixture(scope="session", params=["python", "go", "rust", "node", "java"])
 def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kit:
     empty = tmp_path_factory.mktemp("empty")
     match request.param:
@@ -65,13 +66,18 @@ def kit(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         case "go":
             binary = tmp_path_factory.mktemp("go") / "worker"
             subprocess.run([tool("go"), "build", "-o", binary, "."], cwd=KITS / "go", check=True)
-            return Kit("go", (str(binary),), empty, lone_surrogate="\ufffd")
+            return Kit("go", (str(binary),), empty, lone_surrogate="\ufffd", survives_overflow=False)
+        case "java":
+            classes = tmp_path_factory.mktemp("java")
+            sources = (WORKERS / "java" / "HarnessWorker.java", KITS / "java" / "Worker.java")
+            subprocess.run([tool("javac"), "-Xlint:all", "-Werror", "-d", classes, *sources], check=True)
+            return Kit("java", (tool("java"), "-cp", str(classes), "Worker"), empty)
         case _:
             target = KITS / "rust" / "target"
             build = [tool("cargo"), "build", "--release", "--quiet"]
             subprocess.run(build, cwd=KITS / "rust", check=True, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
             binary = target / "release" / "conformance-rust"
-            return Kit("rust", (str(binary),), empty, lone_surrogate=None)
+            return Kit("rust", (str(binary),), empty, lone_surrogate=None, survives_overflow=False)
 
 
 def tool(name: str) -> str:
@@ -268,8 +274,21 @@ def test_a_panic_is_told_with_the_ports_frames_and_the_worker_goes_on(kit: Kit) 
     assert ended.replies[1].keys() == {"id", "panic"}
     assert "boom" in panic["message"]
     assert panic["frames"][0].replace("blowUp", "blow_up").split("(")[0].rstrip().endswith("blow_up")
-    assert not [frame for frame in panic["frames"] if "harness_worker" in frame or "harnessworker" in frame]
+    assert not [frame for frame in panic["frames"] if "harness_worker" in frame or "harnessworker" in frame.lower()]
     assert ended.replies[2] == {"id": "k2", "output": "alive"}
+    assert ended.code == 0
+
+
+def test_a_stack_overflow_is_a_panic_where_the_language_can_survive_it(kit: Kit) -> None:
+    ended = run(kit, HANDSHAKE, OPEN, case("echo", "before"), case("overflow", "", "k2"), case("echo", "alive", "k3"))
+    if not kit.survives_overflow:
+        assert ended.replies[1:] == [{"id": "k1", "output": "before"}]
+        assert ended.code != 0
+        assert "overflow" in ended.stderr
+        return
+    assert "descend" in ended.replies[2]["panic"]["frames"][0]
+    assert len(ended.replies[2]["panic"]["frames"]) <= 50
+    assert ended.replies[3] == {"id": "k3", "output": "alive"}
     assert ended.code == 0
 
 
@@ -372,6 +391,11 @@ def example(language: str, folder: Path) -> tuple[str, ...]:
             (folder / "worker.mjs").write_text(found[1], encoding="utf-8")
             shutil.copy(WORKERS / "node" / "harness_worker.mjs", folder)
             return (tool("node"), str(folder / "worker.mjs"))
+        case "java":
+            (folder / "Shout.java").write_text(found[1], encoding="utf-8")
+            sources = (WORKERS / "java" / "HarnessWorker.java", folder / "Shout.java")
+            subprocess.run([tool("javac"), "-d", folder, *sources], check=True)
+            return (tool("java"), "-cp", str(folder), "Shout")
         case "go":
             needs = f"require harness/worker v0.0.0\n\nreplace harness/worker => {WORKERS / 'go'}\n"
             (folder / "go.mod").write_text(f"module shout\n\ngo 1.23\n\n{needs}", encoding="utf-8")
@@ -385,8 +409,8 @@ def example(language: str, folder: Path) -> tuple[str, ...]:
             return (str(folder / "worker"),)
 
 
-@pytest.mark.parametrize("language", ["python", "go", "rust", "js"])
-def test_the_four_workers_of_the_page_are_whole_and_answer_alike(language: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", ["python", "go", "rust", "js", "java"])
+def test_the_workers_of_the_page_are_whole_and_answer_alike(language: str, tmp_path: Path) -> None:
     page = Kit(language, example(language, tmp_path), tmp_path)
     requests = [case("a", "hey", "k1"), case("b", "hey", "k2", settings={"mark": "?"}), case("c", "", "k3")]
     ended = run(page, HANDSHAKE, OPEN, *requests, case("d", encoded(b"\xff"), "k4"))

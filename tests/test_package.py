@@ -74,8 +74,9 @@ def test_it_holds_the_kit_of_each_language_and_no_build_output(names: list[str])
         "go/go.mod",
         "rust/harness_worker.rs",
         "node/harness_worker.mjs",
+        "java/HarnessWorker.java",
     } <= kits
-    assert {name.partition("/")[0] for name in kits} == {"python", "go", "rust", "node"}
+    assert {name.partition("/")[0] for name in kits} == {"python", "go", "rust", "node", "java"}
     assert not [name for name in names if re.search(r"__pycache__|\.pyc$|/target/|node_modules|/bin/|\.harness", name)]
 
 

@@ -12,10 +12,10 @@ import click
 from harness import runner
 from harness.cli.check_ import interruptible
 from harness.digest.diff import printable, printable_lines
-from harness.errors import Place, UsageError
+from harness.errors import InputError, Place, UsageError
 from harness.files import as_content
 from harness.judge import judge
-from harness.model import Case, ErrorReply, Job, Outputs, Passed, Reference, ReferenceFault, Structured
+from harness.model import Case, ErrorReply, Job, Outputs, Passed, Reference, Structured
 from harness.plan import plan
 from harness.record import ask, prepare, shared_files
 from harness.session import open_workspace
@@ -179,7 +179,7 @@ def _compare(suite: Suite, case: Case, wanted: Observation, got: Observation, wh
     rules = ", ".join(dict.fromkeys(check.rule.label for check in judged.checks))
     try:
         outcome = judge(judged, got)
-    except ReferenceFault as problem:
+    except InputError as problem:
         raise UsageError(f"{rules} can not judge what the oracle says: {problem}") from problem
     how = f"passed ({outcome.achieved})" if isinstance(outcome, Passed) else f"{outcome.word}: {printable(outcome.why)}"
     click.echo(f"{who}: {how}, as {rules} judges")

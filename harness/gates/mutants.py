@@ -63,6 +63,8 @@ def _of_output(output: Output) -> Iterator[tuple[str, Output]]:
             if value is not None:
                 yield mutator, Structured(value.value)
     elif isinstance(output, bytes) and output:
+        middle = len(output) // 2
+        yield "flip a bit", output[:middle] + bytes([output[middle] ^ 1]) + output[middle + 1 :]
         yield "truncate", output[:-1]
     elif isinstance(output, str) and output.strip():
         for mutator, change in _TEXT.items():

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rapidfuzz.fuzz import ratio
 
 from harness.judge import same
-from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, ReferenceFault, Strength, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ _PLACES = 6
 class Error:
     """Kind, line, name and wording, each as strictly as the config says."""
 
-    wants: Literal["output", "error"] = "error"
+    wants: Wants = "error"
     loosenings: tuple[str, ...] = ()
 
     def __init__(self, pattern: re.Pattern[str], fields: Mapping[str, Json]) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness.judge import differs, same
-from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, Strength
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, Strength, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ class Exact:
     """Equal or not."""
 
     allowed = Strength.EXACT
-    wants: Literal["output", "error"] = "output"
+    wants: Wants = "output"
     loosenings: tuple[str, ...] = ()
 
     def match(self, reference: Content, got: Output | ErrorReply, canonical: Canonical) -> Match | Mismatch:

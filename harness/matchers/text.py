@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from harness.judge import differs, same
-from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, Strength
+from harness.model import Canonical, Content, ErrorReply, Json, Match, Mismatch, Output, Strength, Wants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +57,7 @@ class Text:
     """What is forgiven is listed, named and counted."""
 
     allowed = Strength.NORMALIZED
-    wants: Literal["output", "error"] = "output"
+    wants: Wants = "output"
 
     def __init__(self, steps: Mapping[str, Normalize]) -> None:
         self._steps = steps

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"syscall"
 
 	"harness/worker"
@@ -27,6 +28,9 @@ func render(c worker.Case) worker.Reply {
 		return worker.Error{Kind: "SyntaxError", Detail: "bad", Line: 7, Name: c.Name, Text: "whole\n"}
 	case "panic":
 		blowUp()
+	case "overflow":
+		debug.SetMaxStack(1 << 20) // a gigabyte is what it takes otherwise
+		return worker.Output(fmt.Sprint(descend(0)))
 	case "die":
 		fmt.Fprintln(os.Stderr, "dying")
 		os.Exit(3)
@@ -46,6 +50,10 @@ func render(c worker.Case) worker.Reply {
 		return worker.Output(file)
 	}
 	panic("no behaviour is named " + c.Name)
+}
+
+func descend(depth int) int {
+	return descend(depth+1) + 1
 }
 
 func blowUp() {

@@ -4,6 +4,10 @@ function blowUp() {
   throw new Error('boom');
 }
 
+function descend(depth) {
+  return descend(depth + 1) + 1;
+}
+
 const behaviours = {
   echo: ({ input }) => input,
   value: ({ params, settings, suite }) => value({ params, settings, suite }),
@@ -12,6 +16,7 @@ const behaviours = {
     throw new Refused('SyntaxError', { detail: 'bad', line: 7, name, text: 'whole\n' });
   },
   panic: () => blowUp(),
+  overflow: () => String(descend(0)),
   die: () => {
     process.stderr.write('dying\n');
     process.exit(3);

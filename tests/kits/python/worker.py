@@ -12,6 +12,10 @@ def blow_up() -> str:
     raise RuntimeError("boom")
 
 
+def descend(depth: int) -> str:
+    return descend(depth + 1) + "."
+
+
 def shared(case: Case) -> str | bytes:
     if case.input not in case.files:
         raise Refused("NoSuchFile", detail=f"no shared file {case.input!r}")
@@ -28,8 +32,8 @@ def render(case: Case) -> str | bytes | Outputs | Value:
             return Outputs({"stdout": case.input, "exit": 3, "files/a.bin": b"\x00\xff\x80"})
         case "error":
             raise Refused("SyntaxError", detail="bad", line=7, name=case.name, text="whole\n")
-        case "panic":
-            return blow_up()
+        case "panic" | "overflow":
+            return blow_up() if case.name == "panic" else descend(0)
         case "die":
             print("dying", file=sys.stderr, flush=True)
             os._exit(3)

@@ -4,6 +4,7 @@
 mod harness_worker;
 
 use std::fs::File;
+use std::hint::black_box;
 use std::io::{stdout, Write};
 use std::os::fd::AsFd;
 use std::process::exit;
@@ -29,6 +30,7 @@ fn render(case: &Case) -> Result<Reply, Refused> {
             .with("name", case.name.as_str())
             .with("text", "whole\n")),
         "panic" => blow_up(),
+        "overflow" => Ok(descend(0).to_string().into()),
         "die" => {
             eprintln!("dying");
             exit(3)
@@ -51,6 +53,11 @@ fn render(case: &Case) -> Result<Reply, Refused> {
         },
         name => panic!("no behaviour is called {name:?}"),
     }
+}
+
+#[allow(unconditional_recursion)]
+fn descend(depth: u64) -> u64 {
+    black_box(descend(black_box(depth) + 1)) + 1
 }
 
 #[inline(never)]
