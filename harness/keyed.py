@@ -12,7 +12,7 @@ from harness.errors import Fault, Place
 from harness.files import read as read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.model import Content, Found, Json
@@ -39,8 +39,8 @@ def read(
         options = {name: value for name, value in options.items() if name != "outputs" or value != "snapshot"}
     key, snapshot = (re.compile(options[one], re.MULTILINE) if one in options else None for one in ("key", "snapshot"))
 
-    def records(file: fields.File) -> Iterator[fields.Record | Fault]:
-        for entry in entries(file):
+    def records(found: Sequence[tuple[str, str, Place] | Fault]) -> Iterator[fields.Record | Fault]:
+        for entry in found:
             if isinstance(entry, Fault):
                 yield entry
                 continue
@@ -51,7 +51,7 @@ def read(
                 fault = _beside(named, options["input_file"], root, place)
             yield fault or fields.Record(partial(_find, named), place)
 
-    return fields.read(suite, root, options, lambda file: partial(records, file))
+    return fields.read(suite, root, options, lambda file: partial(records, list(entries(file))))
 
 
 def _add(

@@ -189,7 +189,7 @@ def test_a_placeholder_that_there_is_not_is_a_fault_with_the_one_that_was_meant(
     workspace.config(workspace.worker(ECHO))
     config = (workspace.folder / "harness.toml").read_text(encoding="utf-8")
     workspace.write("harness.toml", config.replace("{stem}.out", path))
-    says = "is not a path with one {name} or {stem} in it, and no wildcard"
+    says = "is not a path with one {name}, {stem} or {folder} in it, and no wildcard"
     assert refused(workspace) == [f"harness.toml:10: suite.outputs: 'cases/{path}' {says}; {hint}"]
 
 
@@ -635,7 +635,7 @@ def test_a_snapshot_that_two_inputs_would_share_is_a_fault_that_names_both(works
     assert refused(workspace) == [f"inputs/a__b:1: {says}"]
 
 
-def test_snapshots_without_an_input_are_noted_and_pending_ones_are_left_alone(workspace: Workspace) -> None:
+def test_snapshots_without_an_input_are_noted_and_pending_ones_too(workspace: Workspace) -> None:
     workspace.write("inputs/a", "in")
     for name in ("t@a.snap", "t@lonely.snap", "t@a.snap.new", "other@a.snap"):
         workspace.write(f"snapshots/{name}", "in")
@@ -644,6 +644,7 @@ def test_snapshots_without_an_input_are_noted_and_pending_ones_are_left_alone(wo
     assert ran.first.startswith("PASS 1/1")
     assert ran.out.count("this snapshot has no input and is not compared") == 1
     assert "snapshots/t@lonely.snap: this snapshot has no input and is not compared" in ran.out
+    assert "snapshots/t@a.snap.new: a pending snapshot, which nobody has accepted" in ran.out
 
 
 def test_broken_snapshots_are_told_all_at_once_through_the_command_line(workspace: Workspace) -> None:

@@ -14,7 +14,7 @@ from harness.errors import Fault, Place
 from harness.files import as_content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from harness.model import Content, Found, Json
@@ -51,18 +51,19 @@ class _Patterns:
 
 
 def _open(patterns: _Patterns, file: fields.File) -> fields.Records:
-    if isinstance(file.content, str):
-        return partial(_records, patterns, file.content, file.path, raw=False)
     # What is not UTF-8 goes through the patterns as lone surrogates, and comes out as the bytes that it was.
-    return partial(_records, patterns, file.content.decode("utf-8", "surrogateescape"), file.path, raw=True)
+    raw = isinstance(file.content, bytes)
+    text = file.content.decode("utf-8", "surrogateescape") if isinstance(file.content, bytes) else file.content
+    matches = [found for found in patterns.case.finditer(text) if found.end() > found.start()]  # 200 bytes each
+    return partial(_records, patterns, matches, text, file.path, raw=raw)
 
 
-def _records(patterns: _Patterns, text: str, path: str, *, raw: bool) -> Iterator[fields.Record | Fault]:
+def _records(
+    patterns: _Patterns, matches: Sequence[re.Match[str]], text: str, path: str, *, raw: bool
+) -> Iterator[fields.Record | Fault]:
     headings: dict[str, str] = {}
     end, line = 0, 1
-    for found in patterns.case.finditer(text):
-        if found.end() == found.start():
-            continue
+    for found in matches:
         yield from _between(patterns, text, end, found.start(), Place(path, line))
         if patterns.heading is not None:
             for heading in patterns.heading.finditer(text, end, found.start()):

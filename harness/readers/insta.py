@@ -87,6 +87,11 @@ def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]
             yield found
         elif hash(found[1]) not in seen:
             yield Notice("this snapshot has no input and is not compared", Place(found[1]))
+    for found in find(root, options["snapshots"].replace("{name}", "*") + ".new"):
+        if isinstance(found, Fault):
+            yield found
+        else:
+            yield Notice("a pending snapshot, which nobody has accepted; the one beside it counts", Place(found[1]))
 
 
 def inputs(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Case | Misfit | Fault]:

@@ -58,7 +58,7 @@ def _entries(file: File) -> Iterator[tuple[str, str, Place] | Fault]:
             yield Fault(place, f"{said!r} is no snapshot as Jest writes them; restore the file, or narrow `files`")
             return
         at = entry.end()
-        if _HOLE.search(entry[0]):
+        if "${" in entry[0] and _HOLE.search(entry[0]):
             yield Fault(place, "a `${` that is not escaped; restore the file, or narrow `files`")
         else:
             value = _read(entry[2])

@@ -67,13 +67,13 @@ def _records(
 ) -> Iterator[fields.Record | Fault]:
     yield from faults
     empty = True
+    sections: dict[tuple[tuple[int, str], ...], list[_Block]] = {}
+    for block in blocks:
+        sections.setdefault(block.headings, []).append(block)
     for start, end in _spans(given, case, blocks):
-        own = blocks[start:end]
-        headings = own[0].headings
-        above = [
-            one for one in blocks[:start] if one.headings != headings and one.headings == headings[: len(one.headings)]
-        ]
-        above = [one for one in above if given not in one.names]
+        own, headings = blocks[start:end], blocks[start].headings
+        around = [block for depth in range(len(headings)) for block in sections.get(headings[:depth], ())]
+        above = [block for block in around if given not in block.names]
         empty = False
         line = next(one.line for one in own if given in one.names)
         yield fields.Record(partial(_find, headings, own, above), Place(path, line))
