@@ -25,7 +25,14 @@ def literal(text: str) -> str:
     return "`" + re.sub(r"[`\\]|\$\{", lambda found: "\\" + found[0], text) + "`"
 
 
-@given(st.dictionaries(st.text(st.characters(exclude_characters="\r")), st.text(), min_size=1, max_size=4))
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8", exclude_characters="\r")),
+        st.text(st.characters(codec="utf-8")),
+        min_size=1,
+        max_size=4,
+    )
+)
 def test_what_jest_writes_comes_back(snapshots: dict[str, str]) -> None:
     snapshots = {key: re.sub(r"\r\n?", "\n", value) for key, value in snapshots.items()}  # as Jest does
     with tempfile.TemporaryDirectory() as name:
