@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from harness import documents
+from harness import documents, rust
 from harness.errors import Fault, Place
 from harness.files import contents, find, line_of_bad_byte, nothing_fits, shared
 from harness.files import read as read_file
@@ -46,22 +46,11 @@ OPTIONS: Mapping[str, Json] = {
 }
 REQUIRED = ("snapshots",)
 
-# What Rust's `trim_end` removes (Unicode White_Space); Python's `rstrip()` would take four control characters more.
-_WHITE_SPACE = (
-    "\t\n\x0b\x0c\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
-)
 _DASHES = re.compile(r"^---[ \t]*(?:\n|\Z)", re.MULTILINE)
 _OLD_HEADER = re.compile(r"(?:(?:Created|Creator|Expression|Source): [^\n]*\n)+\n")
 
 
-def canonical(text: str) -> str:
-    """Insta's comparison, with its legacy form: as `_normal`, leading newlines and one `---` line dropped."""
-    return _normal(text).lstrip("\r\n").removeprefix("---\n")
-
-
-def _normal(text: str) -> str:
-    """What insta writes: white space at the end dropped, CRLF is LF."""
-    return text.rstrip(_WHITE_SPACE).replace("\r\n", "\n")
+canonical = rust.canonical
 
 
 def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]:
@@ -121,11 +110,11 @@ def write(root: Path, options: Mapping[str, Json], case: Case, text: str) -> tup
         closing = _DASHES.search(before, opening.end())
         if closing is not None:
             equal = canonical(before[closing.end() :]) == canonical(text)
-            return path, before if equal else f"{before[: closing.end()]}{_normal(text)}\n"
+            return path, before if equal else f"{before[: closing.end()]}{rust.normal(text)}\n"
     metadata: dict[str, Json] = {"info": dict(case.params)} if case.params else {}
     metadata["input_file"] = os.path.relpath(case.place.path, root)
     front = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False, width=sys.maxsize)
-    return path, f"---\n{front}---\n{_normal(text)}\n"
+    return path, f"---\n{front}---\n{rust.normal(text)}\n"
 
 
 @dataclass(frozen=True, slots=True)

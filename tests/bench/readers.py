@@ -1,7 +1,6 @@
 """How long the readers take: 12,000 cases in one file of 12 MB for each format, and the parser's own time beside it.
 
-Run it by itself: `python tests/bench/readers.py`. Times are the best of three, of the processor, since the machine may be
-busy.
+Run it by itself: `python tests/bench/readers.py`. Times are the best of three, and the processor's: machines are busy.
 """
 
 from __future__ import annotations
