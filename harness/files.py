@@ -160,28 +160,44 @@ def as_content(data: bytes) -> Content:
         return data
 
 
+def line_of_bad_byte(data: bytes) -> int:
+    """Return the line in which bytes are no longer UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as problem:
+        return data.count(b"\n", 0, problem.start) + 1
+    return 1
+
+
+def contents(root: Path, option: str, glob: str) -> Iterator[tuple[str, str, Content] | Misfit | Fault]:
+    """Yield (name, path, content) of the files that a glob of the config finds; `option` is its key there."""
+    empty = True
+    for found in find(root, glob):
+        empty = False
+        if isinstance(found, Fault):
+            yield found
+            continue
+        content = read(found[1])
+        yield content if isinstance(content, Fault) else (*found, content)
+    if empty:
+        yield nothing_fits(option, glob, root)
+
+
 def shared(root: Path, globs: Sequence[str]) -> Iterator[Shared | Misfit | Fault]:
     """Read the files that the cases of a suite share; their names are relative to their glob's fixed folder."""
     files: dict[str, Content] = {}
     paths: set[str] = set()
     for glob in globs:
-        empty = True
-        for found in find(root, glob):
-            empty = False
-            if isinstance(found, Fault):
+        for found in contents(root, "shared", glob):
+            if not isinstance(found, tuple):
                 yield found
                 continue
-            name, path = found
-            content = read(path)
-            if isinstance(content, Fault):
-                yield content
-            elif name in files:
+            name, path, content = found
+            if name in files:
                 yield Fault(Place(path), f"a second shared file named {name!r}; narrow the globs of `shared`")
             else:
                 files[name] = content
                 paths.add(os.path.realpath(path))
-        if empty:
-            yield nothing_fits("shared", glob, root)
     yield Shared(files, frozenset(paths))
 
 

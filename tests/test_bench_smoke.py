@@ -31,3 +31,10 @@ def test_every_arm_of_the_benchmark_runs_and_counts_the_same_passes() -> None:
         "MiniJinja",
     ):
         assert arm in done.stdout
+
+
+def test_the_benchmark_of_the_readers_finds_every_case() -> None:
+    argv = [sys.executable, str(BENCH / "readers.py"), "--cases", "20"]
+    done = subprocess.run(argv, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("20 cases") == 6

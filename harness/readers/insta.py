@@ -5,7 +5,6 @@ Format and rule of equality are those of insta's own `snapshot.rs`; see `docs/re
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from harness import documents, rust
 from harness.errors import Fault, Place
-from harness.files import find, nothing_fits, shared
+from harness.files import contents, find, line_of_bad_byte, nothing_fits, shared
 from harness.files import read as read_file
 from harness.model import Case, Content, Found, Json, Misfit, Notice, Reference
 from harness.patterns import fixed_folder
@@ -46,24 +46,11 @@ OPTIONS: Mapping[str, Json] = {
 }
 REQUIRED = ("snapshots",)
 
-# What Rust's `trim_end` removes (Unicode White_Space); Python's `rstrip()` would take four control characters more.
-_WHITE_SPACE = (
-    "\t\n\x0b\x0c\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
-)
 _DASHES = re.compile(r"^---[ \t]*(?:\n|\Z)", re.MULTILINE)
 _OLD_HEADER = re.compile(r"(?:(?:Created|Creator|Expression|Source): [^\n]*\n)+\n")
-_DEEPEST = 100
-"""YAML may nest so far: 100,000 `[` take minutes to scan, and to build what they hold ends the process in silence."""
 
 
-def canonical(text: str) -> str:
-    """Insta's comparison, with its legacy form: as `_normal`, leading newlines and one `---` line dropped."""
-    return _normal(text).lstrip("\r\n").removeprefix("---\n")
-
-
-def _normal(text: str) -> str:
-    """What insta writes: white space at the end dropped, CRLF is LF."""
-    return text.rstrip(_WHITE_SPACE).replace("\r\n", "\n")
+canonical = rust.canonical
 
 
 def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]:
@@ -89,27 +76,27 @@ def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]
             yield found
         elif hash(found[1]) not in seen:
             yield Notice("this snapshot has no input and is not compared", Place(found[1]))
+    for found in find(root, options["snapshots"].replace("{name}", "*") + ".new"):
+        if isinstance(found, Fault):
+            yield found
+        else:
+            yield Notice("a pending snapshot, which nobody has accepted; the one beside it counts", Place(found[1]))
 
 
 def inputs(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Case | Misfit | Fault]:
     """Yield each input as a case without references: what `harness record` asks the oracle."""
     header = options.get("header")
-    empty = True
-    for found in find(root, options["inputs"]):
-        empty = False
-        if isinstance(found, Fault):
+    for found in contents(root, "inputs", options["inputs"]):
+        if not isinstance(found, tuple):
             yield found
             continue
-        name, path = found
-        content = read_file(path)
-        entry = content if isinstance(content, Fault) else _split(path, content, header) if header else _Input(content)
+        name, path, content = found
+        entry = _split(path, content, header) if header else _Input(content)
         if isinstance(entry, Fault):
             yield entry
         else:
             name = unicodedata.normalize("NFC", name)
             yield Case(suite, name, entry.content, (), Place(path, entry.line), entry.params, entry.settings)
-    if empty:
-        yield nothing_fits("inputs", options["inputs"], root)
 
 
 def write(root: Path, options: Mapping[str, Json], case: Case, text: str) -> tuple[str, str]:
@@ -123,11 +110,11 @@ def write(root: Path, options: Mapping[str, Json], case: Case, text: str) -> tup
         closing = _DASHES.search(before, opening.end())
         if closing is not None:
             equal = canonical(before[closing.end() :]) == canonical(text)
-            return path, before if equal else f"{before[: closing.end()]}{_normal(text)}\n"
+            return path, before if equal else f"{before[: closing.end()]}{rust.normal(text)}\n"
     metadata: dict[str, Json] = {"info": dict(case.params)} if case.params else {}
     metadata["input_file"] = os.path.relpath(case.place.path, root)
     front = yaml.safe_dump(metadata, allow_unicode=True, sort_keys=False, width=sys.maxsize)
-    return path, f"---\n{front}---\n{_normal(text)}\n"
+    return path, f"---\n{front}---\n{rust.normal(text)}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +175,7 @@ def _reference(path: str, input_path: str) -> Reference | Fault:
         return Fault(Place(input_path), f"has no snapshot: {Place(path)} is missing; record it, or narrow `inputs`")
     if isinstance(text, bytes):
         says = "a snapshot must be UTF-8 text; restore it from the source project"
-        return Fault(Place(path, _line_of_bad_byte(text)), says)
+        return Fault(Place(path, line_of_bad_byte(text)), says)
     text = text.replace("\r\n", "\n")
     opening = _DASHES.match(text)
     if opening is None:
@@ -217,10 +204,10 @@ def _metadata(path: str, text: str) -> Mapping[str, str | None] | Fault:
             if depth == 1 and isinstance(event, yaml.NodeEvent):
                 turns.append(event.value if isinstance(event, yaml.ScalarEvent) else None)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST:
+            if depth > documents.DEEPEST:
                 return Fault(Place(path, 2), "the front matter is nested too deeply to be read; restore the snapshot")
     except yaml.YAMLError as problem:
-        return _not_yaml("the front matter", path, problem, 2)
+        return documents.not_yaml("the front matter", Place(path, 2), problem)
     return {key: value for key, value in zip(turns[::2], turns[1::2], strict=True) if key is not None}
 
 
@@ -240,55 +227,22 @@ def _split(path: str, content: Content, header: Mapping[str, Json]) -> _Input | 
     separator = header.get("separator", "---")
     if isinstance(content, bytes):
         return Fault(
-            Place(path, _line_of_bad_byte(content)),
+            Place(path, line_of_bad_byte(content)),
             "an input with a header must be UTF-8 text; restore it, or drop `header`",
         )
     cut = re.search(rf"(?:\A|\n){re.escape(separator)}\r?\n", content)
     if cut is None:
         return Fault(Place(path, 1), f"no line {separator!r} after the header; add it, or drop `header` for this suite")
-    found = _load(path, content[: cut.start()], header["format"])
+    found = documents.parse(header["format"], content[: cut.start()], "the header", Place(path, 1))
     if isinstance(found, Fault):
         return found
+    found = {} if found is None else found
+    if not isinstance(found, dict):
+        return Fault(Place(path, 1), "the header must be an object; correct it")
     params, settings = _part(found, header.get("settings"))
     if not isinstance(settings, dict):
         return Fault(Place(path, 1), f"{header['settings']!r} in the header must be an object; correct it")
     return _Input(content[cut.end() :], params, settings, content[: cut.end()].count("\n") + 1)
-
-
-def _load(path: str, text: str, form: str) -> dict[str, Json] | Fault:
-    try:
-        found = json.loads(text) if form == "json" else _load_yaml(text)
-    except json.JSONDecodeError as problem:
-        return Fault(Place(path, problem.lineno), f"the header is not JSON ({problem.msg}); correct it")
-    except yaml.YAMLError as problem:
-        return _not_yaml("the header", path, problem, 1)
-    except RecursionError:
-        return Fault(Place(path, 1), "the header is nested too deeply to be read; make it flatter")
-    except (ValueError, TypeError) as problem:  # a number of 5,000 digits; a YAML date that is none, or any at all
-        return Fault(Place(path, 1), f"the header holds what JSON can not ({problem}); write it out or quote it")
-    if not isinstance(found, dict):
-        return Fault(Place(path, 1), "the header must be an object; correct it")
-    return found
-
-
-def _load_yaml(text: str) -> Json:
-    """Read what JSON could say as well. Raises RecursionError, ValueError or TypeError for the rest."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            raise RecursionError
-        if isinstance(event, yaml.AliasEvent):  # a few of these in one another can be a billion values
-            raise TypeError(f"the alias *{event.anchor}")
-    found = yaml.load(text, Loader=yaml.CSafeLoader)
-    return {} if found is None else json.loads(json.dumps(found))
-
-
-def _not_yaml(what: str, path: str, problem: yaml.YAMLError, first: int) -> Fault:
-    """Say what is wrong, and in which line; the YAML begins in the file's line `first`."""
-    mark = problem.problem_mark if isinstance(problem, yaml.MarkedYAMLError) else None
-    said = problem.problem if isinstance(problem, yaml.MarkedYAMLError) else str(problem).partition("\n")[0]
-    return Fault(Place(path, first + (mark.line if mark else 0)), f"{what} is not YAML ({said}); correct it")
 
 
 def _part(found: dict[str, Json], settings: str | list[str] | None) -> tuple[dict[str, Json], Json]:
@@ -302,11 +256,3 @@ def _part(found: dict[str, Json], settings: str | list[str] | None) -> tuple[dic
         {key: value for key, value in found.items() if key not in settings},
         {key: value for key, value in found.items() if key in settings},
     )
-
-
-def _line_of_bad_byte(data: bytes) -> int:
-    try:
-        data.decode()
-    except UnicodeDecodeError as problem:
-        return data.count(b"\n", 0, problem.start) + 1
-    return 1
