@@ -70,6 +70,11 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     course = _Course(workspace, request, stop, writer, Tally({stage: [0, 0] for stage in workspace.config.stages}))
     try:
         yield from course.build()
+        before = store.last_whole(request.target.name)
+        writer.red = store.red(before)
+        # What is not built may have been edited where we can not see it.
+        same = before is not None and request.target.build and before.program == _program(workspace, request.target)
+        writer.edited = not same
         if not course.tally.target_down and not stop.reason:
             yield from course.run(chain(ahead, entries))
             yield from course.lint()

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from heapq import heappush, heappushpop
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from harness import wire
 from harness.errors import StoreError, UsageError
@@ -30,7 +32,7 @@ from harness.model import (
     Strength,
     Unsupported,
 )
-from harness.records import Delta, StoredResult, StoredRun
+from harness.records import LETTERS_OF_ONE, Delta, Given, StoredResult, StoredRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,9 +41,11 @@ if TYPE_CHECKING:
     from harness.model import Observation
 
 FOLDER = ".harness"
-FORMAT = 1
+FORMAT = 2
 KEPT_RUNS = 30
 _BATCH = 1000
+_SAMPLE = 1000
+"""So many of the passing inputs are kept of a run that has failures: what failing ones have, and they have not."""
 _BATCH_LETTERS = 4 * 1024 * 1024
 _LOCK_SECONDS = 30.0
 
@@ -83,9 +87,16 @@ CREATE TABLE results (
     place TEXT,
     reply TEXT,
     stderr TEXT,
-    detail TEXT
+    detail TEXT,
+    red INTEGER NOT NULL
 );
 CREATE INDEX results_by_run ON results (run, id);
+CREATE TABLE passing (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    given TEXT NOT NULL
+);
+CREATE INDEX passing_by_run ON passing (run);
 CREATE VIEW latest AS
     SELECT * FROM runs
     WHERE number IN (SELECT max(number) FROM runs WHERE whole AND state = 'complete' GROUP BY target);
@@ -172,7 +183,16 @@ class Store:
         """Write results in one transaction."""
         try:
             self._db.execute("BEGIN")
-            self._db.executemany(f"INSERT INTO results VALUES ({', '.join('?' * 18)})", rows)  # noqa: S608 - only question marks
+            self._db.executemany(f"INSERT INTO results VALUES ({', '.join('?' * 19)})", rows)  # noqa: S608 - only question marks
+            self._db.execute("COMMIT")
+        except sqlite3.Error as problem:
+            raise self._broken(problem) from problem
+
+    def write_passing(self, rows: list[tuple[str, str, str]]) -> None:
+        """Write a sample of the passing inputs."""
+        try:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT INTO passing VALUES (?, ?, ?)", rows)
             self._db.execute("COMMIT")
         except sqlite3.Error as problem:
             raise self._broken(problem) from problem
@@ -266,13 +286,32 @@ class Store:
         turned = """SELECT id FROM results AS one WHERE run = ? AND standing NOT IN ('passed', 'stale') AND EXISTS
             (SELECT 1 FROM results WHERE run = ? AND id = one.id AND standing IN ('passed', 'stale')) ORDER BY id"""
         gone = "SELECT id FROM results WHERE run = ? EXCEPT SELECT id FROM results WHERE run = ? ORDER BY id"
-        queries = ((turned, before, run), (turned, run, before), (gone, before, run))
-        return Delta(*(tuple(row["id"] for row in self._query(query, (one.id, two.id))) for query, one, two in queries))
+        both = """SELECT one.id FROM results AS one JOIN results AS two ON two.run = ? AND two.id = one.id
+            WHERE one.run = ? AND one.standing = 'failed' AND two.standing = 'failed'
+            AND (one.outcome = two.outcome AND one.why IS two.why AND one.reply IS two.reply) = {} ORDER BY one.id"""
+        queries = [(turned, before, run), (turned, run, before), (gone, before, run)]
+        queries += [(both.format(0), before, run), (both.format(1), before, run)]
+        fixed, regressed, gone_, changed, unchanged = (
+            tuple(row["id"] for row in self._query(query, (one.id, two.id))) for query, one, two in queries
+        )
+        return Delta(fixed, regressed, gone_, changed, frozenset(unchanged))
+
+    def red(self, run: StoredRun | None) -> dict[str, int]:
+        """Say of the cases that failed in a run for how many whole runs they had; nothing where there was no run."""
+        if run is None:
+            return {}
+        rows = self._query("SELECT id, red FROM results WHERE run = ? AND standing = 'failed'", (run.id,))
+        return {row["id"]: row["red"] for row in rows}
 
     def results(self, run: StoredRun, standing: str | None = None) -> Iterator[StoredResult]:
         """Yield a run's results in the order of reading; only those of one standing, where one is given."""
         query = "SELECT * FROM results WHERE run = ?1 AND (?2 IS NULL OR standing = ?2) ORDER BY number"
         yield from map(_result_of, self._query(query, (run.id, standing)))
+
+    def passing(self, run: StoredRun) -> list[Given]:
+        """Return what went into passing cases: all of them, or of many a sample, the same wherever the run is made."""
+        rows = self._query("SELECT id, given FROM passing WHERE run = ? ORDER BY id", (run.id,))
+        return [Given(row["id"], *json.loads(row["given"])) for row in rows]
 
     def result(self, run: StoredRun, case_id: str) -> StoredResult | None:
         """Find one case of a run."""
@@ -295,14 +334,37 @@ class RunWriter:
         self._store = store
         self._rows: list[tuple[Json, ...]] = []
         self._letters = 0
+        self.red: Mapping[str, int] = {}
+        """For how many whole runs cases have been failing."""
+        self.edited = True
+        """Whether the port is another program than in the run before."""
+        self._failed = False
+        self._passing: list[tuple[int, str, str]] = []
+        """The ids with the smallest hashes, the greatest of them first."""
 
     def add(self, result: Result, standing: str) -> None:
         """Add a result. Raises StoreError when a full batch can not be written."""
-        row = _result_row(self.id, result, standing)
+        red = self.red.get(result.job.case.id, 0) + self.edited if standing == "failed" else 0
+        row = _result_row(self.id, result, standing, red)
         self._rows.append(row)
-        self._letters += sum(len(value) for value in row[-3:] if value)  # reply, stderr, detail: the others are short
+        self._letters += sum(len(value) for value in row[-4:-1] if value)  # reply, stderr, detail: the others are short
+        self._failed = self._failed or standing == "failed"
+        if standing in {"passed", "stale"}:
+            self._sample(row[2], result)
         if len(self._rows) >= _BATCH or self._letters >= _BATCH_LETTERS:
             self.flush()
+
+    def _sample(self, case_id: str, result: Result) -> None:
+        key = -crc32(case_id.encode())
+        if len(self._passing) == _SAMPLE and key <= self._passing[0][0]:
+            return
+        case = result.job.case
+        text = case.input[:LETTERS_OF_ONE] if isinstance(case.input, str) else ""
+        given = (key, case_id, wire.dumps([text, case.params, case.settings]))
+        if len(self._passing) < _SAMPLE:
+            heappush(self._passing, given)
+        else:
+            heappushpop(self._passing, given)
 
     def flush(self) -> None:
         """Write what is waiting."""
@@ -313,6 +375,8 @@ class RunWriter:
     def finish(self, **changes: Json) -> None:
         """Write the last results, and what the run came to."""
         self.flush()
+        if self._failed:
+            self._store.write_passing([(self.id, case_id, given) for _, case_id, given in self._passing])
         self._store.end(
             self.id,
             {
@@ -361,7 +425,7 @@ def _run_of(row: sqlite3.Row) -> StoredRun:
     return StoredRun(**{**plain, **read, **tuples, "whole": bool(plain["whole"])})
 
 
-def _result_row(run: str, result: Result, standing: str) -> tuple[Json, ...]:
+def _result_row(run: str, result: Result, standing: str, red: int) -> tuple[Json, ...]:
     job, outcome, observed, plan = result.job, result.outcome, result.observed, result.plan
     case, excuse = job.case, plan.excuse if plan is not None else None
     passed = outcome if isinstance(outcome, Passed) else None
@@ -387,6 +451,7 @@ def _result_row(run: str, result: Result, standing: str) -> tuple[Json, ...]:
         None if observed is None or equal else wire.dumps(saying(observed.observation)),
         _clean(observed.stderr) if observed is not None else "",
         wire.dumps(_detail(result)) if failed else None,
+        red,
     )
 
 

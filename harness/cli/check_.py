@@ -8,6 +8,7 @@ import signal
 import sys
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ import click
 from harness.check import Request, check
 from harness.cli import hush
 from harness.config import locate
-from harness.digest.text import render
+from harness.digest.cluster import clusters
+from harness.digest.text import BUDGET, Told, render
 from harness.errors import UsageError
 from harness.events import Completed
 from harness.model import Verdict, strongest
@@ -32,9 +34,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from harness.digest.cluster import Cluster
     from harness.events import Event
-    from harness.records import StoredRun
+    from harness.records import StoredResult, StoredRun
     from harness.session import Workspace
+
+
+_AGENTS = ("NO_COLOR", "AI_AGENT", "CLAUDECODE", "CURSOR_AGENT", "GEMINI_CLI")
+
+budget_option = click.option(
+    "--budget", type=click.IntRange(min=0), default=BUDGET, metavar="N", help="At most N tokens; 0 is everything."
+)
+format_option = click.option(
+    "--format",
+    "how",
+    type=click.Choice(["auto", "text", "rich", "json"]),
+    default="auto",
+    help="How the digest is told.",
+)
 
 
 @click.command()
@@ -53,6 +70,9 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the run as JSON too.",
 )
+@click.option("--cluster", metavar="ID", help="Only the cases of this cluster of the last run.")
+@budget_option
+@format_option
 @click.pass_obj
 def command(
     folder: Path,
@@ -63,6 +83,9 @@ def command(
     max_fail: int | None,
     workers: int | None,
     export: Path | None,
+    cluster: str | None,
+    budget: int,
+    how: str,
     *,
     failed: bool,
     no_skips: bool,
@@ -79,6 +102,8 @@ def command(
         selection = chosen(workspace, cases, suites, stages)
         if failed:
             selection = replace(selection, ids=_failed(store, target.name))
+        if cluster is not None:
+            selection = replace(selection, ids=frozenset(last_cluster(store, target.name, cluster).members))
         completed = Completed("", (Verdict.NOTHING,))
         with _reporter() as show, interruptible() as stop:
             for event in check(workspace, Request(target, selection, max_fail, skips=not no_skips), store, stop):
@@ -86,7 +111,7 @@ def command(
                 if isinstance(event, Completed):
                     completed = event
         run = store.run(completed.run)
-        print_digest(digest_of(store, run, typed(workspace, run.target)))
+        print_digest(told(store, run, typed(workspace, run.target)), budget, how)
         if export is not None:
             from harness.reports.export import write  # noqa: PLC0415 - only when asked for
 
@@ -110,11 +135,18 @@ def chosen(workspace: Workspace, cases: tuple[str, ...], suites: tuple[str, ...]
     return Selection(cases, suites, stages)
 
 
-def digest_of(store: Store, run: StoredRun, typed: Typed) -> str:
-    """Render the digest of a stored run against its baseline."""
+def told(store: Store, run: StoredRun, typed: Typed, stage: str = "") -> Told:
+    """Put together what the digest of a stored run, against its baseline, is made of."""
     baseline = store.baseline(run) if run.state == "complete" and not run.selection else None
     delta = store.delta(run, baseline) if baseline else Delta()
-    return render(run, store.results(run, "failed"), store.results(run, "stale"), delta, typed)
+    found = clusters(store.results(run, "failed"), store.passing(run))
+    return Told(run, delta, found, [*store.results(run, "stale")], typed, partial(_look, store, run), stage)
+
+
+def _look(store: Store, run: StoredRun, case: str) -> StoredResult:
+    found = store.result(run, case)
+    assert found is not None, case  # noqa: S101 - it is of this run
+    return found
 
 
 def typed(workspace: Workspace, target: str) -> Typed:
@@ -128,6 +160,17 @@ def typed(workspace: Workspace, target: str) -> Typed:
     return Typed(where, "" if target == default else f" --target {target}")
 
 
+def last_cluster(store: Store, target: str, name: str) -> Cluster:
+    """Find a cluster of the newest run of a target that has it. Raises UsageError."""
+    for run in store.runs():
+        if run.target == target:
+            for cluster in clusters(store.results(run, "failed"), store.passing(run)):
+                if cluster.id == name:
+                    return cluster
+            break
+    raise UsageError(f"no cluster {name!r} in the last run of {target!r} (harness digest lists them)")
+
+
 def _failed(store: Store, target: str) -> frozenset[str]:
     standings = store.standings(target)
     ids = frozenset(case for case, standing in standings.items() if standing == "failed")
@@ -137,17 +180,28 @@ def _failed(store: Store, target: str) -> frozenset[str]:
     return ids
 
 
-def print_digest(digest: str) -> None:
+def print_digest(digest: Told, budget: int, how: str) -> None:
     """Print it, in colour for a person. A reader that has read enough does not change the verdict."""
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+    if how == "json":
+        from harness.digest.twin import twin  # noqa: PLC0415 - only when asked for
+
+        text = twin(digest)
+    else:
+        text = render(digest, budget)
+    if how == "rich" or (how == "auto" and sys.stdout.isatty() and not _is_agent()):
         from harness.reports.terminal import paint  # noqa: PLC0415 - rich takes 40 ms
 
-        paint(digest)
+        paint(text)
         return
     try:
-        click.echo(digest, nl=False)
+        click.echo(text, nl=False)
     except BrokenPipeError:
         hush()
+
+
+def _is_agent() -> bool:
+    """Whether a program reads the terminal, or a person who wants no colour."""
+    return any(os.environ.get(name) for name in _AGENTS) or any(name.startswith("CODEX_") for name in os.environ)
 
 
 def _reporter() -> AbstractContextManager[Callable[[Event], None]]:
