@@ -23,10 +23,7 @@ def sources(*globs: str) -> list[str]:
 
 def diffs() -> list[str]:
     files = sources("harness/*.py")
-    return [
-        "\n".join(unified_diff(a.splitlines(), b.splitlines(), "a", "b"))
-        for a, b in pairwise(files[:12])
-    ]
+    return ["\n".join(unified_diff(a.splitlines(), b.splitlines(), "a", "b")) for a, b in pairwise(files[:12])]
 
 
 CORPORA = {
