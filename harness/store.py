@@ -44,7 +44,7 @@ FOLDER = ".harness"
 FORMAT = 2
 KEPT_RUNS = 30
 _BATCH = 1000
-_SAMPLE = 1000
+_SAMPLE = 500
 """So many of the passing inputs are kept of a run that has failures: what failing ones have, and they have not."""
 _BATCH_LETTERS = 4 * 1024 * 1024
 _LOCK_SECONDS = 30.0

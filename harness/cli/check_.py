@@ -17,8 +17,8 @@ import click
 from harness.check import Request, check
 from harness.cli import hush
 from harness.config import locate
-from harness.digest.cluster import clusters
-from harness.digest.text import BUDGET, Told, render
+from harness.digest.text import BUDGET, render
+from harness.digest.told import Told, tell
 from harness.errors import UsageError
 from harness.events import Completed
 from harness.model import Verdict, strongest
@@ -139,8 +139,17 @@ def told(store: Store, run: StoredRun, typed: Typed, stage: str = "") -> Told:
     """Put together what the digest of a stored run, against its baseline, is made of."""
     baseline = store.baseline(run) if run.state == "complete" and not run.selection else None
     delta = store.delta(run, baseline) if baseline else Delta()
-    found = clusters(store.results(run, "failed"), store.passing(run))
-    return Told(run, delta, found, [*store.results(run, "stale")], typed, partial(_look, store, run), stage)
+    return tell(
+        run, delta, _clusters(store, run), [*store.results(run, "stale")], typed, partial(_look, store, run), stage
+    )
+
+
+def _clusters(store: Store, run: StoredRun) -> list[Cluster]:
+    if run.seconds is not None and not run.summary["standings"].get("failed"):
+        return []
+    from harness.digest.cluster import clusters  # noqa: PLC0415 - 15 ms, and only where something fails
+
+    return clusters(store.results(run, "failed"), store.passing(run))
 
 
 def _look(store: Store, run: StoredRun, case: str) -> StoredResult:
@@ -164,7 +173,7 @@ def last_cluster(store: Store, target: str, name: str) -> Cluster:
     """Find a cluster of the newest run of a target that has it. Raises UsageError."""
     for run in store.runs():
         if run.target == target:
-            for cluster in clusters(store.results(run, "failed"), store.passing(run)):
+            for cluster in _clusters(store, run):
                 if cluster.id == name:
                     return cluster
             break

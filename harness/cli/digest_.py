@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.check_ import budget_option, format_option, print_digest, told, typed
-from harness.digest.text import page
+from harness.digest.item import page
 from harness.errors import UsageError
 from harness.session import open_workspace
 from harness.store import Store

@@ -15,6 +15,8 @@ FLOOR = 120
 """A smaller budget is taken for this one."""
 _FIRST, _FOOT = 70, 25
 """Of the floor, so much is for the first line, and so much for each of the two at the end."""
+_SHARE = 4
+"""The first part with cases may have a fourth of the budget before others have a line."""
 _LEAST = 8
 """With less than this nothing can grow."""
 
@@ -41,6 +43,7 @@ def fit(first: str, parts: Sequence[Part], left_out: Callable[[int, int], str], 
     first = _cut(first, max(_FIRST, budget // 4))
     foot = [line for line in foot if _cost([line]) <= max(_FOOT, budget // 10)]
     room = budget - _cost([first, *foot])
+    parts = _foremost_first(parts, budget // _SHARE)
     told, left = _take(parts, room)
     if len(told) < len(parts):
         whole = left_out(sum(1 for part in parts if part.cases), sum(part.cases for part in parts))
@@ -50,6 +53,17 @@ def fit(first: str, parts: Sequence[Part], left_out: Callable[[int, int], str], 
         foot.insert(0, line if _cost([line]) <= _FOOT else line.partition("):")[0] + ")")
     _grow(told, parts, left)
     return [first, *(line for lines in told for line in lines), *foot]
+
+
+def _foremost_first(parts: Sequence[Part], most: int) -> list[Part]:
+    """Let the first part with cases be as long as its share allows: it is what will be worked on next."""
+    number = next((number for number, part in enumerate(parts) if part.cases), len(parts))
+    return [Part(_from(part.forms, most), part.cases) if at == number else part for at, part in enumerate(parts)]
+
+
+def _from(forms: tuple[Callable[[], list[str]], ...], most: int) -> tuple[Callable[[], list[str]], ...]:
+    longest = max((step for step, form in enumerate(forms) if _cost(form()) <= most), default=0)
+    return forms[longest:]
 
 
 def _take(parts: Sequence[Part], room: int) -> tuple[list[list[str]], int]:

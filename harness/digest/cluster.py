@@ -48,6 +48,8 @@ class Cluster:
     brief: str
     """A title that says a little more, for where nothing else is said."""
     members: tuple[str, ...]
+    ways: tuple[str, ...]
+    """Of those that fail in different words, one each."""
     factor: Factor | None
     stuck: int
     """For how many whole runs, with edits between them, one of them has been failing."""
@@ -149,7 +151,8 @@ def _cluster(name: str, stage: str, cases: Iterable[str], failures: Mapping[str,
         said = [f"{words} x{count}" for words, count in ranked[:2]]
         title = brief = f"mixed: {', '.join(said)}" + (f", {len(ranked) - 2} more" if ranked[2:] else "")
     ids = tuple(one.id for one in members)
-    return Cluster(name, stage, title, brief, ids, common(ids, seen), max(one.red for one in members))
+    ways = tuple({one.symptom.exact: one.id for one in reversed(members)}.values())[::-1]
+    return Cluster(name, stage, title, brief, ids, ways, common(ids, seen), max(one.red for one in members))
 
 
 def _name(key: tuple[str, ...], taken: Mapping[str, Cluster]) -> str:

@@ -55,19 +55,23 @@ def hunks(want: str, got: str, context: int) -> list[str]:
     wanted, found = want.removesuffix("\n").split("\n"), got.removesuffix("\n").split("\n")
     before = _common(wanted, found)
     after = _common(wanted[before:][::-1], found[before:][::-1])
-    middle = Levenshtein.opcodes(wanted[before : len(wanted) - after], found[before : len(found) - after])
-    changes = [op for op in middle if op.tag != "equal"]
-    starts = [op.src_start + before for op in changes]
+    one, other = wanted[before : len(wanted) - after], found[before : len(found) - after]
+    if set(one).isdisjoint(other):  # the slowest to align, and there is nothing to align
+        changes = [(0, len(one), 0, len(other))] if one or other else []
+    else:
+        every = Levenshtein.opcodes(one, other)
+        changes = [(op.src_start, op.src_end, op.dest_start, op.dest_end) for op in every if op.tag != "equal"]
+    starts = [change[0] + before for change in changes]
     lines: list[str] = []
     shown = -1
-    for op, start, following in zip(changes, starts, [*starts, len(wanted)][1:], strict=True):
-        end = op.src_end + before
+    for (_, ends, gets, got_ends), start, following in zip(changes, starts, [*starts, len(wanted)][1:], strict=True):
+        end = ends + before
         first = max(shown, start - context, 0)
         if first > shown:
             lines.append(f"@@ line {first + 1}")
         shown = min(end + context, following)
         lines += [f" {_show(line, visible=False)}" for line in wanted[first:start]]
-        lines += _changed(wanted[start:end], found[op.dest_start + before : op.dest_end + before])
+        lines += _changed(wanted[start:end], found[gets + before : got_ends + before])
         lines += [f" {_show(line, visible=False)}" for line in wanted[end:shown]]
     if want.endswith("\n") != got.endswith("\n"):
         who = "got" if want.endswith("\n") else "wanted"
@@ -81,11 +85,11 @@ def _common(one: list[str], other: list[str]) -> int:
 
 def _changed(wanted: list[str], found: list[str]) -> list[str]:
     """Write replaced lines, as a block each; where nothing but white space differs, it is made visible."""
-    visible = [
+    visible = {
         number
         for number, (want, got) in enumerate(zip(wanted, found, strict=False))
         if want != got and want.split() == got.split()
-    ]
+    }
     return [
         mark + _show(line, visible=number in visible)
         for mark, side in (("-", wanted), ("+", found))

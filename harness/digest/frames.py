@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from harness.digest.diff import printable, shorten
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_WIDTH = 80
 _TAIL = 16_384
 """A stack stands at the end of what a process says, so many characters at most are looked at."""
 
@@ -58,4 +61,4 @@ def _printed(said: str) -> str:
 
 
 def _plain(name: str) -> str:
-    return _ADDRESSES.sub("", _HASH.sub("", name)).strip()
+    return shorten(printable(_ADDRESSES.sub("", _HASH.sub("", name)).strip()), _WIDTH)

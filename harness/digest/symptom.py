@@ -28,6 +28,7 @@ _QUOTED = re.compile(
     r'"(?:[^"\\\n]|\\.)*"|(?<!\w)\'(?:[^\'\\\n]|\\.)*\'|`[^`\n]*`|\u2018[^\u2019\n]*\u2019|\u201c[^\u201d\n]*\u201d'
 )
 _KIND = re.compile(r"kind '(\w+)' \(want '(\w+)'\)")
+_UNLIKE = re.compile(r" _ \(want _(?:; similar # < #)?\)")
 _SAME_QUOTES = str.maketrans("'\"`", '"""')
 _DIFFERS = "output differs"
 _BLANKS, _ORDER, _QUOTES = (f"{_DIFFERS}: {how}" for how in ("white space", "order", "quotes"))
@@ -77,21 +78,24 @@ def symptom(result: StoredResult) -> Symptom:
             return Symptom(result.outcome, sort, exact, function)
     if result.outcome == "unsupported":
         why = f"unsupported: {why}"
-    return Symptom(result.outcome, holes(_KIND.sub(r"kind \1 (want \2)", why)), _holes_of_numbers(why), function)
+    sort = _UNLIKE.sub("", holes(_KIND.sub(r"kind \1 (want \2)", why)))
+    return Symptom(result.outcome, sort, _holes_of_numbers(why), function)
 
 
 def difference(want: str, got: str) -> tuple[str, str]:
     """Name the first difference of two texts: its sort, and what it is."""
     if want.split() == got.split():
         return _BLANKS, _blanks(want, got)
+    if want.translate(_SAME_QUOTES) == got.translate(_SAME_QUOTES):
+        return _QUOTES, ""
     tree, other = read(want), read(got)
     if tree is not None and other is not None:
         part = next(parts(tree, other), None)
         if part is not None:
             path = re.sub(r"\d+", "#", part.path)
             return _DIFFERS, f"{path} -{_shape(part.want or '')} +{_shape(part.got or '')}"
-    _, wanted, found = first_difference(want, got)
-    wanted, found = _middle(wanted, found)
+    _, *lines = first_difference(want, got)
+    wanted, found = _middle(*lines)
     exact = f"-{_shape(wanted)} +{_shape(found)}"
     plain = html.unescape(wanted)
     if plain == html.unescape(found):
@@ -99,6 +103,8 @@ def difference(want: str, got: str) -> tuple[str, str]:
             f"{_DIFFERS}: {'not escaped' if found == plain else 'escaped' if wanted == plain else 'escaped otherwise'}",
             exact,
         )
+    if html.unescape(lines[0]) == html.unescape(lines[1]):
+        return f"{_DIFFERS}: escaped otherwise", exact
     if wanted.casefold() == found.casefold():
         return f"{_DIFFERS}: letter case, {_letters(found)} for {_letters(wanted)}", exact
     if sorted(_SIDE.findall(wanted)) == sorted(_SIDE.findall(found)):
@@ -116,7 +122,7 @@ def _letters(text: str) -> str:
 
 def holes(text: str) -> str:
     """Replace quoted texts, numbers, paths and addresses, so that alike messages are alike."""
-    return shorten(_VARYING.sub("#", _QUOTED.sub("_", printable(text))), _WIDTH)
+    return shorten(_VARYING.sub("#", _QUOTED.sub("_", printable(text))), 2 * _WIDTH)
 
 
 def _holes_of_numbers(text: str) -> str:

@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.digest import exemplar
 from harness.digest.budget import Part, fit
 from harness.digest.diff import printable, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from harness.digest.cluster import Cluster
+    from harness.digest.told import Told
     from harness.model import Json
-    from harness.records import Delta, StoredResult, StoredRun, Typed
+    from harness.records import Delta, StoredRun
 
 BUDGET = 2000
 """Tokens, as estimated."""
-_TITLE = 60
 _LINES = 12
 _NAMES = 5
 _NOTES_OF_A_SORT = 3
-_STUCK = 3
-"""So many whole runs with edits a case has to stay red to be told of as stuck."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a digest is made of."""
-
-    run: StoredRun
-    delta: Delta
-    clusters: Sequence[Cluster]
-    stale: Sequence[StoredResult]
-    typed: Typed
-    look: Callable[[str], StoredResult]
-    """Fetches a failing case of the run: only those are read that are told of."""
-    stage: str = ""
-    """Whose clusters are told; the first that has any where this is empty."""
 
 
 def render(told: Told, budget: int) -> str:
@@ -52,13 +33,16 @@ def render(told: Told, budget: int) -> str:
         line = " · ".join(f"{stage} {passed}/{scope}" for stage, passed, scope in summary["stages"])
         parts.append(Part((lambda: [shorten(line, 400)],)))
     parts += [_few(list(_target(run)), "said by the target"), *_changes(told), *_books(told)]
-    now = [one for one in told.clusters if budget == 0 or one.stage == _current(told, stages)]
-    parts += [_part(told, one, foremost=number == 0, whole=budget == 0) for number, one in enumerate(now)]
+    now = [one for one in told.clusters if budget == 0 or one.stage == told.stage]
+    if now:
+        from harness.digest.item import part  # noqa: PLC0415 - 15 ms, and only where something fails
+
+        parts += [part(told, one, foremost=number == 0, whole=budget == 0) for number, one in enumerate(now)]
     if budget:
         parts += _later(told, stages)
     parts.append(_optional(list(_notes(run.notices))))
     name = now[0].members[0] if now else ""
-    last = f"next: {told.typed.command(f'show {name}')}" if now else ""
+    last = f"next: {told.typed.command(f'show {shlex.quote(printable(name))}')}" if now else ""
     again = told.typed.command(f"digest {run.id} --budget 0", target=False)
     lines = fit(
         headline(run, told.delta, len(told.clusters)),
@@ -67,16 +51,6 @@ def render(told: Told, budget: int) -> str:
         last,
         budget,
     )
-    return "\n".join(lines) + "\n"
-
-
-def page(told: Told, cluster: Cluster) -> str:
-    """Write one cluster with all of its members; ends with a newline."""
-    lines = _full(told, cluster, all_names=False)
-    lines += [
-        f"  {case}  {' '.join(line.strip() for line in exemplar.brief(told.look(case)))}" for case in cluster.members
-    ]
-    lines.append(f"next: {told.typed.command(f'check --cluster {cluster.id}')}")
     return "\n".join(lines) + "\n"
 
 
@@ -122,82 +96,25 @@ def headline(run: StoredRun, delta: Delta, clusters: int) -> str:
     return " · ".join([*parts, f"{run.target} run {run.id}"])
 
 
-def _current(told: Told, stages: Sequence[str]) -> str:
-    red = {one.stage for one in told.clusters}
-    return told.stage or next((stage for stage in stages if stage in red), "")
-
-
-def _part(told: Told, cluster: Cluster, *, foremost: bool, whole: bool) -> Part:
-    """Tell of a cluster in a line, with its difference, in full. What is as it was stays a line, but for the first."""
-    forms: tuple[Callable[[], list[str]], ...] = (partial(_line, told, cluster),)
-    if whole or foremost or not _unchanged(told, cluster):
-        forms += (partial(_short_form, told, cluster), partial(_full, told, cluster, all_names=whole))
-    return Part(forms, len(cluster.members))
-
-
-def _line(told: Told, cluster: Cluster) -> list[str]:
-    return [f"{_mark(told, cluster)} {shorten(cluster.brief, _TITLE)} · {_case(told, cluster.members[0])}"]
-
-
-def _short_form(told: Told, cluster: Cluster) -> list[str]:
-    return [_head(told, cluster), *exemplar.brief(told.look(cluster.members[0]))]
-
-
-def _full(told: Told, cluster: Cluster, *, all_names: bool) -> list[str]:
-    result = told.look(cluster.members[0])
-    lines = [_head(told, cluster)]
-    others = cluster.members[1:]
-    shown = others if all_names else others[:_NAMES]
-    if others:
-        more = f" +{len(others) - len(shown)}" if len(shown) < len(others) else ""
-        lines.append(f"  also {', '.join(_case(told, one) for one in shown)}{more}")
-    return [*lines, *exemplar.given(result, cluster.factor), *exemplar.wrong(result)]
-
-
-def _head(told: Told, cluster: Cluster) -> str:
-    factor = cluster.factor
-    common = ""
-    if factor is not None:
-        what = printable(factor.token).replace("`", "'")
-        common = (
-            f" · {factor.failing} of {factor.of_failing} have `{shorten(what, 40)}`,"
-            f" {factor.passing} of {factor.of_passing} passing"
-        )
-    return f"{_mark(told, cluster)} {cluster.title}{common} · {_case(told, cluster.members[0])}"
-
-
-def _mark(told: Told, cluster: Cluster) -> str:
-    stuck = f" stuck x{cluster.stuck}" if cluster.stuck >= _STUCK else ""
-    return f"[{cluster.id}] x{len(cluster.members)}{' unchanged' if _unchanged(told, cluster) else ''}{stuck}"
-
-
-def _unchanged(told: Told, cluster: Cluster) -> bool:
-    return told.delta.unchanged.issuperset(cluster.members)
-
-
-def _case(told: Told, case: str) -> str:
-    """Name a case as it can be typed: without its suite, where there is only one."""
-    suites = {one.members[0].partition("/")[0] for one in told.clusters}
-    return shorten(printable(case.partition("/")[2] if len(suites) == 1 else case), 80)
-
-
 def _changes(told: Told) -> list[Part]:
     delta = told.delta
     cluster_of = {case: f"[{one.id}]" for one in told.clusters for case in one.members}
+    named = {case: f"{printable(case)} {cluster_of.get(case, '')}".rstrip() for case in delta.regressed}
     by_cluster = Counter(cluster_of.get(case, "[-]") for case in delta.regressed)
     counts = ", ".join(
         f"{count} in {name}" for name, count in sorted(by_cluster.items(), key=lambda item: (-item[1], item[0]))
     )
     parts = []
     if delta.regressed:
-        ids = ", ".join(f"{case} {cluster_of.get(case, '')}".rstrip() for case in delta.regressed)
-        each = [f"REGRESSED {case} {cluster_of.get(case, '')}".rstrip() for case in delta.regressed]
+        ids, each = ", ".join(named.values()), [f"REGRESSED {name}" for name in named.values()]
         parts.append(Part((lambda: [f"REGRESSED {shorten(counts, 400)}"], lambda: [f"REGRESSED {ids}"], lambda: each)))
     gone = "gone      {}: it was there in the last whole run; restore it, or change [source] rev"
-    parts.append(_few([gone.format(case) for case in delta.gone], "gone"))
+    parts.append(_few([gone.format(printable(case)) for case in delta.gone], "gone"))
     for word, cases in (("fixed", delta.fixed), ("changed", delta.changed)):
         if cases:
-            some = ", ".join(cases[:_NAMES]) + (f" +{len(cases) - _NAMES}" if len(cases) > _NAMES else "")
+            some = ", ".join(map(printable, cases[:_NAMES])) + (
+                f" +{len(cases) - _NAMES}" if len(cases) > _NAMES else ""
+            )
             parts.append(_optional([f"{word:9} {some}{', wrong in another way' if word == 'changed' else ''}"]))
     return parts
 
@@ -205,7 +122,7 @@ def _changes(told: Told) -> list[Part]:
 def _books(told: Told) -> list[Part]:
     listed = "stale     {}: listed ({}), yet it passes; remove its entry from skiplist.toml"
     return [
-        _few([listed.format(result.id, _short(result.reason)) for result in told.stale], "stale"),
+        _few([listed.format(printable(result.id), _short(result.reason)) for result in told.stale], "stale"),
         _few([f"gate      {_breach(one)}" for one in told.run.summary["breaches"]], "for the gate"),
     ]
 
@@ -231,7 +148,7 @@ def _later(told: Told, stages: Sequence[str]) -> list[Part]:
     parts = []
     for stage in stages:
         those = [one for one in told.clusters if one.stage == stage]
-        if those and stage != _current(told, stages):
+        if those and stage != told.stage:
             cases = sum(len(one.members) for one in those)
             how = told.typed.command(f"digest {told.run.id} --stage {stage}", target=False)
             line = f"{stage}: {cases} failed in {_count(len(those))} ({how})"

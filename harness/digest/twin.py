@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.digest import exemplar
 
 if TYPE_CHECKING:
-    from harness.digest.text import Told
+    from harness.digest.told import Told
 
 FORMAT = 1
 

@@ -76,8 +76,8 @@ class State:
 class Bench:
     """One suite and one engine; what fails without any fault is in the skip list."""
 
-    def __init__(self, suite: str, suite_root: Path, snapshots: str, engine: str) -> None:
-        self.suite, self.engine = suite, engine
+    def __init__(self, suite: str, suite_root: Path, snapshots: str, engine: str, seed: str = "") -> None:
+        self.suite, self.engine, self._seed = suite, engine, seed
         self._folder = Path(tempfile.mkdtemp(prefix="harness-digest-"))
         self._root, self._snapshots = suite_root, snapshots
         self._alone: dict[str, frozenset[str]] = {}
@@ -106,7 +106,7 @@ class Bench:
     def states(self, faults: Sequence[str], size: int, count: int) -> Iterator[State]:
         """Yield states of so many faults each, every one of which turns something red alone; always the same ones."""
         biting = [fault for fault in faults if self.red(fault)]
-        chance = random.Random(f"{self.suite} {self.engine} {size}")
+        chance = random.Random(f"{self.suite} {self.engine} {size}{self._seed}")
         while count and size > 1:
             chosen = chance.sample(biting, size)
             if all(self.red(one).difference(*(self.red(two) for two in chosen if two != one)) for one in chosen):
