@@ -32,7 +32,7 @@ _CLUSTER = re.compile(r"[0-9a-f]{4,32}")
 
 
 @click.command()
-@click.argument("case", metavar="CASE|CLUSTER")
+@click.argument("case", metavar="CASE")
 @click.option(
     "--target", "target_name", metavar="NAME", help="The target whose run it is; the default one if left out."
 )
