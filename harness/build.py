@@ -9,10 +9,12 @@ import select
 import signal
 import subprocess
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from harness.judge import ended
+from harness.sandbox import Nest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +52,7 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str], wake:
     """
     words = [word.replace("{workspace}", str(folder)) for word in argv]
     own = {name: value.replace("{workspace}", str(folder)) for name, value in environment.items()}
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, closing(Nest()):  # what it leaves in the background might edit the books
         try:
             process = subprocess.Popen(
                 words,

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from harness import build, runner
 from harness.errors import Fault, InputError, UsageError
-from harness.events import Building, Completed, Event, Finished
+from harness.events import Building, Completed, Event, Finished, Withheld
+from harness.gates.flaky import Rounds
+from harness.gates.holdout import breach, gap
 from harness.judge import accepted, judge
-from harness.model import NotAttempted, Notice, NotRun, OutOfScope, Passed, Ready, ReferenceFault, Result
+from harness.model import Breach, NotAttempted, Notice, NotRun, OutOfScope, Passed, Ready, ReferenceFault, Result
 from harness.program import identify
 from harness.reading import Entry, Reading, Selection
 from harness.records import StoredRun
 from harness.session import load_skiplist, make_target, target_environment
 from harness.skiplist import EMPTY
+from harness.store import FOLDER
 from harness.verdict import Tally, decide, standing
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from harness.model import Job, Json, Observed
     from harness.runner import Stop
     from harness.session import Suite, Workspace
+    from harness.shards import Shards
     from harness.store import RunWriter, Store
 
 READ_AHEAD = 512
@@ -45,11 +50,28 @@ class Request:
     max_fail: int | None = None
     skips: bool = True
     """Whether the skip list is laid over the outcomes."""
+    isolate: bool = False
+    """Whether each group has a fresh worker: what a port leaves behind is hidden then."""
+    shuffle: int | None = None
+    """The seed of another order than that of reading."""
+    repeat: int = 1
+    """How often everything is run."""
+    shards: Shards | None = None
+    """What was run elsewhere; then nothing is run here."""
+    holdout: bool = False
+    """Whether what is held out is run too, and counted."""
 
     @property
     def whole(self) -> bool:
-        """Whether the run can be a baseline: nothing left out, nothing put aside."""
-        return self.selection.whole and self.skips
+        """Whether the run can be a baseline: nothing left out, nothing put aside, no worker treated with care."""
+        return self.selection.whole and self.skips and not self.isolate
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """How it is run, where that is not as usual: as it was typed."""
+        shuffle = () if self.shuffle is None else (f"--shuffle {self.shuffle}",)
+        repeat = () if self.repeat == 1 else (f"--repeat {self.repeat}",)
+        return (*(("--isolate",) if self.isolate else ()), *shuffle, *repeat)
 
 
 def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> Iterator[Event]:
@@ -58,47 +80,62 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     Raises InputError and UsageError when config, files or names are wrong: such a run leaves nothing in the store.
     """
     began = time.monotonic()
+    shards = request.shards
     skips = load_skiplist(workspace, request.target) if request.skips else EMPTY
-    reading = Reading(workspace, request.target, skips, request.selection)
+    tally = Tally({stage: [0, 0] for stage in workspace.config.stages}, holdout=str(workspace.config.holdout or ""))
+    new = _new_run(workspace, request, tally.holdout)
+    before = store.last_whole(request.target.name) if request.whole else None
+    held_before = before.summary.get("held_out", 0) if before is not None and store.comparable(before, new) else 0
+    ids = store.ids_before(new) if request.whole else {}
+    reading = Reading(workspace, request.target, skips, request.selection, ids=ids)
+    moved = _moved(workspace, before, tally.holdout)
     entries = reading.entries()
     ahead = list(islice(entries, READ_AHEAD))
-    new = _new_run(workspace, request)
-    if request.whole:
-        reading.missing = store.ids_before(new) - reading.read
     writer = store.begin(new)
     reading.begun = time.time()
-    course = _Course(workspace, request, stop, writer, Tally({stage: [0, 0] for stage in workspace.config.stages}))
+    tally.options = request.options
+    rounds = Rounds(request.repeat, request.repeat - 1)
+    course = _Course(workspace, request, stop, writer, tally, rounds)
     try:
-        yield from course.build()
-        before = store.last_whole(request.target.name)
-        writer.red = store.red(before)
-        # What is not built may have been edited where we can not see it.
-        same = before is not None and request.target.build and before.program == _program(workspace, request.target)
-        writer.edited = not same
-        if not course.tally.target_down and not stop.reason:
+        if shards is not None:
+            yield from course.replay(chain(ahead, entries), shards)
+        else:
+            yield from course.build()
+            writer.follow(store.red(before), edited=_edited(workspace, request.target, before))
+        if shards is None and not tally.target_down and not stop.reason:
             yield from course.run(chain(ahead, entries))
+            if request.holdout and not tally.target_down:
+                again = Reading(workspace, request.target, skips, Selection(), held=True, begun=reading.begun)
+                yield from course.hold_out(again)
             yield from course.lint()
     except (InputError, UsageError):
         writer.forget()
         raise
-    tally = course.tally
-    tally.cut_short = stop.reason
+    tally.cut_short = tally.cut_short or stop.reason
     reading.count_rest()
-    tally.left_out = reading.left_out
+    tally.left_out, tally.held_out = reading.left_out, reading.held_out
     tally.selection = str(request.selection)
     whole = request.whole and not tally.cut_short and not tally.target_down
-    tally.gone = len(reading.missing) if whole else 0
+    lost = max(0, held_before - reading.held_out) if whole else 0
+    if lost:
+        says = f"{lost} fewer cases are held out than in the last whole run; restore them, or change [source] rev"
+        moved = (Breach(says),)
+    tally.breaches += moved
+    tally.gone = reading.gone + lost if whole else 0
     verdicts = decide(tally)
-    notices = [*reading.notices, *course.oddities, *(course.unused() if whole else ())]
+    unused = course.unused(reading.held_rules) if whole else ()
+    notices = [*reading.notices, *course.oddities, *rounds.notices(), *unused]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
-        seconds=round(time.monotonic() - began, 3),
+        seconds=round(time.monotonic() - began, 3)
+        if shards is None
+        else max(one or 0.0 for one in shards.each("seconds")),
         verdicts=[verdict.value for verdict in verdicts],
         summary=tally.as_json(),
-        whole=int(whole and not tally.gone),
-        program=_program(workspace, request.target),
+        whole=int(whole and not tally.gone and not moved),
+        program=_program(workspace, request.target) if shards is None else shards.first("program"),
         worker=course.worker,
-        notices=[str(notice) for notice in notices],
+        notices=list(dict.fromkeys(map(str, notices))),
         stderr=course.stderr,
     )
     store.verify(writer.id, [verdict.value for verdict in verdicts], tally.as_json())
@@ -112,8 +149,9 @@ class _Course:
     workspace: Workspace
     request: Request
     stop: Stop
-    writer: RunWriter
+    writer: RunWriter | None
     tally: Tally
+    rounds: Rounds
     worker: str = ""
     stderr: str = ""
     oddities: list[Notice] = field(default_factory=list)
@@ -139,10 +177,50 @@ class _Course:
             if broken is not None:
                 return
 
+    def replay(self, entries: Iterator[Entry], shards: Shards) -> Iterator[Event]:
+        """Judge what the workers of shards have said, as if it came in now."""
+        seen: set[str] = set()
+        for entry in entries:
+            seen.add(entry.job.case.id)
+            outcome = self._without_running(entry)
+            heard = "" if outcome is not None else shards.heard(entry)
+            if isinstance(heard, str):
+                yield self._count(_finished(entry, outcome or NotRun(heard)))
+                continue
+            finished = self._judge(entry, heard)
+            told = shards.told(entry, finished.result.outcome)
+            yield self._count(replace(finished, result=replace(finished.result, outcome=told)))
+        shards.see_known(seen, self.workspace.config.rev)
+        self.worker = shards.first("worker")
+        self.stderr = "".join(shards.each("stderr"))[-_STDERR_KEPT:]
+        self.oddities = [Notice(says) for notices in shards.each("notices") for says in notices]
+        self.tally.options = shards.options()
+        self.tally.cut_short = shards.cut_short()
+        self.tally.target_down = shards.target_down()
+        self.tally.breaches = shards.breaches()
+        self.tally.checks_failed = tuple(shards.summed("checks_failed"))
+        self.tally.said = tuple(shards.summed("said"))
+
     def run(self, entries: Iterator[Entry]) -> Iterator[Event]:
         """Run the cases and judge them as their observations come in."""
+        groups = self._groups(entries)
+        if self.request.shuffle is not None:
+            groups = iter(shuffled(list(groups), self.request.shuffle))
+        kept = list(groups) if self.rounds.left else []
+        while self.rounds.left and not self.tally.target_down:
+            yield from self._round(iter(kept))
+            self.rounds.left -= 1
+        if not self.tally.target_down:
+            yield from self._round(iter(kept) if kept else groups)
+        self.rounds.left = 0
+        for entry in list(self.waiting.values()):  # an earlier round has found the target down
+            yield from self._ran(_finished(entry, NotRun("the target is down")))
+        yield from self._settle()
+
+    def _round(self, groups: Iterator[tuple[Job, ...]]) -> Iterator[Event]:
         target = make_target(self.workspace, self.request.target)
-        events = runner.run(self._groups(entries), target, self.request.target.workers, self.stop)
+        workers = self.request.target.workers
+        events = runner.run(groups, target, workers, self.stop, isolate=self.request.isolate)
         try:
             for event in events:
                 yield from self._take(event)
@@ -152,7 +230,23 @@ class _Course:
                     self.stop.request(f"stopped after {most} failed")
         finally:
             events.close()
-        yield from self._settle()
+
+    def hold_out(self, reading: Reading) -> Iterator[Event]:
+        """Run what is held out, by workers of its own, and keep nothing of it but how many pass."""
+        apart = _Course(self.workspace, replace(self.request, max_fail=None), self.stop, None, Tally(), Rounds(1, 0))
+        for event in apart.run(reading.entries()):
+            if isinstance(event, Finished):
+                yield Withheld(event.result)
+        if self.stop.reason:
+            return
+        self.tally.gap = gap((self.tally.passed, self.tally.in_scope), (apart.tally.passed, apart.tally.in_scope))
+        config = self.workspace.config
+        if self.tally.gap is None:
+            says = "no case is held out, or none is visible: there is nothing to compare"
+            self.oddities.append(Notice(says, config.document.place("holdout")))
+        elif config.holdout is not None and config.holdout.max_gap is not None:
+            place = config.document.place("holdout", "max_gap")
+            self.tally.breaches += tuple(filter(None, [breach(self.tally.gap, config.holdout.max_gap, place)]))
 
     def lint(self) -> Iterator[Event]:
         """Run the linters and type checkers, so that one command tells everything."""
@@ -165,13 +259,15 @@ class _Course:
                 self.tally.checks_failed += (str(broken),)
                 self.tally.said += (f"check failed: {broken}", *(f"  {line}" for line in broken.lines))
 
-    def unused(self) -> Iterator[Notice]:
-        """Name each rule that judged nothing, and each loosening that no pass needed."""
+    def unused(self, held: set[str]) -> Iterator[Notice]:
+        """Name each rule that judged nothing, and each loosening that no pass needed: as `held` ones may be."""
         place = self.workspace.config.document.place
         for suite in self.workspace.suites:
             if self._taken(suite) is not None:
                 continue
             for rule, config in zip(suite.rules, suite.config.rules, strict=False):
+                if rule.label in held:
+                    continue
                 if not self.judged[rule.label]:
                     says = f"{rule.label} judges no case; remove it, or correct its `cases` or `reference`"
                     yield Notice(says, place(*config.keys))
@@ -217,9 +313,9 @@ class _Course:
     def _take(self, event: runner.Event) -> Iterator[Event]:
         match event:
             case runner.Seen(job, observed):
-                yield self._count(self._judge(self.waiting.pop(job.number), observed))
+                yield from self._ran(self._judge(self.waiting[job.number], observed))
             case runner.Unrun(job, why):
-                yield self._count(_finished(self.waiting.pop(job.number), NotRun(why)))
+                yield from self._ran(_finished(self.waiting[job.number], NotRun(why)))
             case runner.CameUp(Ready(name, version) as ready):
                 self.worker = f"{name} {version}"
                 yield ready
@@ -231,13 +327,21 @@ class _Course:
                 self.tally.target_down = why
                 self.tally.said = tuple(f"  {line}" for line in stderr.split("\n") if line.strip())[-_LAST_LINES:]
 
+    def _ran(self, finished: Finished) -> Iterator[Finished]:
+        """Count a case when it has run as often as it shall."""
+        finished = self.rounds.add(finished)
+        if not self.rounds.left:
+            del self.waiting[finished.result.job.number]
+            yield self._count(finished)
+
     def _settle(self) -> Iterator[Event]:
         settled, self.settled = self.settled, []
         yield from map(self._count, settled)
 
     def _count(self, finished: Finished) -> Finished:
         self.tally.add(finished.result.outcome, finished.standing, finished.result.stage)
-        self.writer.add(finished.result, finished.standing)
+        if self.writer is not None:
+            self.writer.add(finished.result, finished.standing)
         return finished
 
     def _judge(self, entry: Entry, observed: Observed) -> Finished:
@@ -252,8 +356,19 @@ class _Course:
         for loosening in outcome.used if isinstance(outcome, Passed) else ():
             self.used[loosening] += 1
         known = accepted(plan, observed.observation)
+        if plan.excuse is not None and plan.excuse.status == "accepted" and not isinstance(outcome, Passed):
+            if not known:
+                outcome = replace(outcome, why=f"not what was accepted: {outcome.why}")
+            if plan.excuse.of != plan.content[1]:
+                says = "the reference is not the one that this was accepted in place of; look, and accept it again"
+                self.tally.breaches += (Breach(says, entry.job.case.id, plan.excuse.place),)
         result = Result(entry.job, entry.suite.config.stage, plan, outcome, observed, known)
         return Finished(result, standing(outcome, plan.excuse, accepted=known))
+
+
+def shuffled(groups: list[tuple[Job, ...]], seed: int) -> list[tuple[Job, ...]]:
+    """Put groups into the order of a seed: the same one everywhere, and a case more or less moves no other."""
+    return sorted(groups, key=lambda group: blake2b(f"{seed} {group[0].case.id}".encode(), digest_size=16).digest())
 
 
 def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Finished:
@@ -261,27 +376,51 @@ def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Fini
     return Finished(result, standing(outcome, entry.plan.excuse, accepted=False))
 
 
-def _new_run(workspace: Workspace, request: Request) -> StoredRun:
+def _moved(workspace: Workspace, before: StoredRun | None, holdout: str) -> tuple[Breach, ...]:
+    """Say that others are held out than before: failing cases may have left the count, and the store tells of them."""
+    if before is None or before.holdout == holdout:
+        return ()
+    says = f"others are held out than in run {before.id}; restore [holdout], or move {FOLDER} away, which tells of them"
+    return (Breach(says, place=workspace.config.document.place("holdout")),)
+
+
+def _new_run(workspace: Workspace, request: Request, holdout: str) -> StoredRun:
     target, config = request.target, workspace.config
-    environment = target_environment(workspace, target)
+    own = target_environment(workspace, target)
+    environment = {**own, **dict.fromkeys(target.pass_env, "(passed on)")}  # these may be secrets
+    shards = request.shards
     return StoredRun(
         id="",
         number=0,
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        started=datetime.now(UTC).isoformat(timespec="seconds") if shards is None else min(shards.each("started")),
         seconds=None,
         target=target.name,
         state="incomplete",
         whole=request.whole,
-        selection=" ".join(filter(None, [str(request.selection), "" if request.skips else "--no-skips"])),
+        selection=" ".join(
+            filter(
+                None,
+                [
+                    str(request.selection),
+                    "" if request.skips else "--no-skips",
+                    "--isolate" if request.isolate else "",
+                ],
+            )
+        ),
         verdicts=("NOTHING",),
-        summary=Tally(cut_short="still running, or killed").as_json(),  # until the run says otherwise
-        program=_program(workspace, target),
-        environment={**environment, **dict.fromkeys(target.pass_env, "(passed on)")},  # these may be secrets
+        summary=Tally(cut_short="still running, or killed", holdout=holdout).as_json(),  # until the run says otherwise
+        program=_program(workspace, target) if shards is None else shards.first("program"),
+        environment=environment if shards is None else shards.first("environment"),
         worker="",
         source=f"{config.root} {config.rev or ''}".strip(),
         notices=(),
         stderr="",
     )
+
+
+def _edited(workspace: Workspace, target: TargetConfig, before: StoredRun | None) -> bool:
+    """Whether the port may be another one: what is not built may have been edited where we can not see it."""
+    return before is None or not target.build or before.program != _program(workspace, target)
 
 
 def _program(workspace: Workspace, target: TargetConfig) -> dict[str, Json]:

@@ -74,6 +74,18 @@ class TargetConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldOut:
+    """`[holdout]`: which share of the cases is kept back, and how far apart the two may be (as a share of 1)."""
+
+    share: float
+    salt: str
+    max_gap: float | None
+
+    def __str__(self) -> str:
+        return f"{self.share:g} {self.salt}"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A workspace: `folder` holds the harness.toml; `root` is where the source project's tests lie."""
 
@@ -84,6 +96,7 @@ class Config:
     stages: tuple[str, ...]
     targets: tuple[TargetConfig, ...]
     suites: tuple[SuiteConfig, ...]
+    holdout: HoldOut | None = None
     faults: list[Fault] = field(default_factory=list)
 
     def target(self, name: str | None) -> TargetConfig:
@@ -128,6 +141,7 @@ def load(path: Path) -> Config:
             for number, table in enumerate(data.get("suite", ()))
             if "reader" in table
         ),
+        holdout=_holdout(data.get("holdout", {})),
         faults=faults,
     )
     faults.extend(_cross_check(config))
@@ -164,6 +178,13 @@ def _root(text: str, document: toml.Document, faults: list[Fault]) -> Path:
 
 def _limits(table: Mapping[str, Json], outer: Limits) -> Limits:
     return Limits(float(table.get("timeout", outer.seconds)), table.get("max_output", outer.output))
+
+
+def _holdout(table: Mapping[str, Json]) -> HoldOut | None:
+    """Read `[holdout]`; None where it is not there, or lacks what the schema has already asked for."""
+    if not {"share", "salt"} <= table.keys():
+        return None
+    return HoldOut(float(table["share"]), table["salt"], table.get("max_gap"))
 
 
 def _target(name: str, table: Mapping[str, Json], document: toml.Document, faults: list[Fault]) -> TargetConfig:

@@ -19,12 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_SHOWN = 50
+"""More faults than these have one cause, and whoever reads them has found it by then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A file and, where it is known, a line (counted from 1)."""
 
     path: str
     line: int | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Place:
+        """Read what `str` has written, from the same folder."""
+        path, _, line = text.rpartition(":")
+        return cls(path, int(line)) if path and line.isdigit() else cls(text)
 
     def __str__(self) -> str:
         path = os.path.relpath(self.path)
@@ -53,7 +63,10 @@ class InputError(HarnessError):
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(dict.fromkeys(faults))
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+        lines = [str(fault) for fault in self.faults[:_SHOWN]]
+        if len(self.faults) > _SHOWN:
+            lines.append(f"and {len(self.faults) - _SHOWN} more faults; mend these and run again")
+        super().__init__("\n".join(lines))
 
 
 class UsageError(HarnessError):

@@ -27,6 +27,13 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """A held-out case has its result. No report may show it and no store keep it: only `holdout release` looks."""
+
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
 class Completed:
     """The run is in the store, under this id; `verdicts` are what the harness found, whatever a store says later."""
 
@@ -34,4 +41,4 @@ class Completed:
     verdicts: tuple[Verdict, ...]
 
 
-Event: TypeAlias = Building | Ready | Finished | Completed
+Event: TypeAlias = Building | Ready | Finished | Withheld | Completed

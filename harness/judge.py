@@ -98,29 +98,30 @@ def differs(got: Output | ErrorReply) -> Mismatch:
 def accepted(plan: Plan, observation: Observation) -> bool:
     """Whether a reply is the very one that an `accepted` entry of the skip list recorded.
 
-    Of several outputs, those that are not what was recorded must meet their references. An error without a text is
-    recorded as the one line that describes it.
+    An error by all of its fields. Of several outputs, each is as recorded or meets its reference.
     """
-    known = plan.excuse.reference if plan.excuse is not None else None
-    if known is None:
-        return False
-    match observation:
-        case Outputs():
-            return all(_known(known, check, observation, plan.canonical) for check in plan.checks)
-        case ErrorReply() if observation.text is not None:
-            return same(known, observation.text, plan.canonical)
-        case ErrorReply():
-            return isinstance(known, str) and known.rstrip("\r\n") == describe(observation)
+    match plan.excuse.reply if plan.excuse is not None else None, observation:
+        case Outputs(known), Outputs() as got:
+            meets = {check.reference.name for check in plan.checks if _meets(check, got, plan.canonical)}
+            rest = {*known, *(check.reference.name for check in plan.checks)} - meets
+            return all(_alike(known.get(name), _named(got, name), plan.canonical) for name in rest)
+        case ErrorReply(known), ErrorReply(fields):
+            return known == fields
         case _:
             return False
 
 
-def _known(known: Content, check: Check, outputs: Outputs, canonical: Canonical) -> bool:
+def _meets(check: Check, outputs: Outputs, canonical: Canonical) -> bool:
     got = _named(outputs, check.reference.name)
-    if got is None:
+    if got is None or check.rule.matcher.wants == "error":
         return False
-    meets = check.rule.matcher.wants == "output" and isinstance(_any_of(check, got, canonical), Match)
-    return meets or same(known, got, canonical)
+    return isinstance(_any_of(check, got, canonical), Match)
+
+
+def _alike(known: Output | None, got: Output | None, canonical: Canonical) -> bool:
+    if isinstance(known, str | bytes) and isinstance(got, str | bytes):
+        return same(known, got, canonical)
+    return known is not None and known == got
 
 
 def _judge_outputs(plan: Plan, outputs: Outputs) -> Ran:

@@ -377,8 +377,10 @@ class Excuse:
     run: bool
     key: str
     place: Place
-    reference: Content | None = None
+    reply: Outputs | ErrorReply | None = None
     """What an accepted case is known to give instead."""
+    of: str = ""
+    """The hash of the references in whose place it was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,6 +399,8 @@ class Plan:
     excuse: Excuse | None
     canonical: Canonical
     hash: str
+    content: tuple[str, str] = ("", "")
+    """Hashes of the input and of the references alone: what the source project says."""
 
 
 # --- what it means -------------------------------------------------------------------------------------------------
@@ -530,6 +534,21 @@ class Breach:
 
     def __str__(self) -> str:
         return ": ".join(str(part) for part in (self.place, self.case, self.says) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How the visible cases stand against the held-out ones, each as (passed, cases).
+
+    `size`, and its 95 % interval from `low` to `high`, are shares of 1; `p` is how often chance alone does as much.
+    """
+
+    visible: tuple[int, int]
+    held_out: tuple[int, int]
+    size: float
+    low: float
+    high: float
+    p: float
 
 
 class Verdict(StrEnum):

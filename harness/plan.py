@@ -10,6 +10,7 @@ import json
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from harness import wire
 from harness.errors import Fault
 from harness.model import Check, ErrorReply, Plan, ReferenceFault
 
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     from harness.model import Canonical, Case, Content, Excuse, Json, Limits, Reference, Rule
 
 _ANY_ERROR = ErrorReply({"kind": ""})
+_SHORT = 16  # hex digits: people see these
 
 
 def fingerprint(shared: Mapping[str, Content], limits: Limits, canonical: Canonical, target: Json) -> bytes:
     """Hash what all cases of one suite have in common, once."""
     pieces: list[Content] = [piece for name, content in sorted(shared.items()) for piece in (name, content)]
     pieces.append(dumps([limits.seconds, limits.output, canonical.__module__, canonical.__qualname__, target]))
-    return blake2b(b"".join(map(_piece, pieces)), digest_size=16).digest()
+    return _hash(pieces).digest()
 
 
 def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Canonical, common: bytes) -> Plan:
@@ -39,9 +41,16 @@ def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Ca
         checks.append(Check(reference, rule))
         pieces += (reference.name, *reference.contents, rule.spec)
     if excuse is not None:
-        pieces += (dumps([excuse.status, excuse.run]), excuse.reference or "")
-    digest = blake2b(b"".join(map(_piece, pieces)), digest_size=16)
-    return Plan(tuple(checks), excuse, canonical, digest.hexdigest())
+        reply = wire.dumps(wire.saying(excuse.reply)) if excuse.reply is not None else ""
+        pieces += (dumps([excuse.status, excuse.run]), reply)
+    return Plan(tuple(checks), excuse, canonical, _hash(pieces).hexdigest(), content(case))
+
+
+def content(case: Case) -> tuple[str, str]:
+    """Hash the input, and the references: two cases that agree in one of them may be one under two names."""
+    given = [case.input or "", dumps([case.params, case.settings]) if case.params or case.settings else ""]
+    wanted = [piece for reference in case.references for piece in (reference.name, *reference.contents)]
+    return _hash(given).hexdigest()[:_SHORT], _hash(wanted).hexdigest()[:_SHORT]
 
 
 def _choose(rules: Sequence[Rule], name: str, reference: Reference) -> Rule:
@@ -68,7 +77,6 @@ def dumps(value: Json) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def _piece(content: Content) -> bytes:
-    """Write one piece with its kind and length before it, so that no two lists of pieces look alike."""
-    data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-    return b"%c%d:%b" % (98 if isinstance(content, bytes) else 116, len(data), data)
+def _hash(pieces: list[Content]) -> blake2b:
+    """Hash texts and bytes as Python spells a list of them, so that no two lists look alike."""
+    return blake2b(ascii(pieces).encode(), digest_size=16)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from harness import toml
-from harness.errors import Fault, InputError, UsageError
+from harness.errors import Fault, InputError, Place, UsageError
+from harness.files import Change, last_changed
+from harness.gates.holdout import held_out
 from harness.model import Case, Job, Misfit, Notice, Shared
 from harness.patterns import compile_glob, is_glob
 from harness.plan import fingerprint, plan, unreadable
 from harness.session import described, load_skiplist
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, KeysView, Mapping
+    from collections.abc import Iterator, Mapping
 
     from harness.config import TargetConfig
     from harness.model import Content, Found, Plan
@@ -31,11 +34,22 @@ class Selection:
     stages: tuple[str, ...] = ()
     ids: frozenset[str] | None = None
     """Exactly these: what failed in the last run."""
+    shard: tuple[int, int] | None = None
+    """(number, of how many): of all that is said above, one part."""
 
     @property
     def whole(self) -> bool:
         """Whether nothing is left out."""
+        return self.reads_all and self.shard is None
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether every case is read and planned: those of the other shards are too."""
         return not (self.patterns or self.suites or self.stages) and self.ids is None
+
+    def holds(self, case: Case) -> bool:
+        """Whether a case is in the shard."""
+        return self.shard is None or shard_of(case, self.shard[1]) == self.shard[0]
 
     def reaches(self, suite: Suite) -> bool:
         """Whether a suite can hold anything that is wanted: if not, it is not even read."""
@@ -56,7 +70,8 @@ class Selection:
             *(f"--suite {name}" for name in self.suites),
             *(f"--stage {name}" for name in self.stages),
         ]
-        return " ".join(words + (["--failed"] if self.ids is not None else []))
+        words += ["--failed"] if self.ids is not None else []
+        return " ".join(words + ([f"--shard {self.shard[0]}/{self.shard[1]}"] if self.shard is not None else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,12 @@ class Entry:
     job: Job
     plan: Plan
     suite: Suite
+
+
+def shard_of(case: Case, of: int) -> int:
+    """Say in which of so many shards a case is, from 1 on: wherever it is asked, whatever other cases there are."""
+    name = f"{case.suite}/{case.group}" if case.group else case.id
+    return 1 + int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) % of
 
 
 def taken(target: TargetConfig, suite: Suite) -> bool:
@@ -82,22 +103,32 @@ class Reading:
     skips: SkipList
     selection: Selection
     notices: list[Notice] = field(default_factory=list)
+    held: bool = False
+    """Whether the held-out cases are what is wanted, and not the visible ones."""
     left_out: int = 0
-    """Cases that were read, and not wanted."""
-    missing: set[str] = field(default_factory=set)
-    """Ids of the last whole run that have not been read yet: what is left at the end is gone."""
+    """Visible cases that were read, and not selected."""
+    held_out: int = 0
+    """Cases that were selected and are held out."""
+    held_rules: set[str] = field(default_factory=set)
+    """The labels of the rules that judge them."""
+    ids: dict[str, bool] = field(default_factory=dict)
+    """Every id, and whether it has been read. Those of the last whole run may be there from the start: of them, the
+    ones that are not read in the end are gone. One dict, since there may be 100,000 of them."""
     begun: float | None = None
     """When the first foreign program was started, in seconds since the epoch."""
     _faults: list[Fault] = field(default_factory=list)
-    _ids: dict[str, None] = field(default_factory=dict)
-    """Every id so far; for 50,000 of them a dict takes half the memory of a set."""
+    _count: int = 0
+    """How many cases were read."""
+    _touched: set[str] = field(default_factory=set)
+    """What was written meanwhile, and has been told."""
     _used: set[str] = field(default_factory=set)
     _matched: set[str] = field(default_factory=set)
+    _matched_held: set[str] = field(default_factory=set)
 
     @property
-    def read(self) -> KeysView[str]:
-        """The ids that have been read so far."""
-        return self._ids.keys()
+    def gone(self) -> int:
+        """How many cases of the last whole run have not been read."""
+        return len(self.ids) - sum(self.ids.values())
 
     def entries(self) -> Iterator[Entry]:
         """Yield the wanted cases. Raises InputError with all faults, UsageError for a name that selects nothing.
@@ -106,13 +137,19 @@ class Reading:
         """
         for suite in self.workspace.suites:
             if self.selection.reaches(suite):
-                yield from self._suite(suite)
+                yield from filter(self._in_shard, self._suite(suite))
         self._close()
+
+    def _in_shard(self, entry: Entry) -> bool:
+        """Leave out, and count, what is in another shard."""
+        inside = self.selection.holds(entry.job.case)
+        self.left_out += not inside and taken(self.target, entry.suite)
+        return inside
 
     def _suite(self, suite: Suite) -> Iterator[Entry]:
         config = suite.config
         canonical = suite.reader.canonical
-        how = described(self.workspace, self.target, suite)
+        how = described(self.target, suite)
         shared: Mapping[str, Content] = {}
         lent: frozenset[str] = frozenset()
         common = fingerprint(shared, config.limits, canonical, how)
@@ -122,11 +159,7 @@ class Reading:
                 case Case():
                     if lent:
                         self._faults.extend(_lent(found, lent))
-                    if self._wanted(found, suite):
-                        number = len(self._ids)
-                        judged_by = self._plan(found, suite, common)
-                        if not self._faults:
-                            yield Entry(Job(found, shared, config.limits, number), judged_by, suite)
+                    yield from self._entry(found, suite, shared, common)
                 case Shared(files, paths):
                     shared, lent = files, paths
                     common = fingerprint(shared, config.limits, canonical, how)
@@ -138,6 +171,16 @@ class Reading:
                     place = self.workspace.config.document.place(*config.keys, option)
                     self._faults.append(Fault(place, f"suite {config.name!r}: {says}"))
 
+    def _entry(self, case: Case, suite: Suite, shared: Mapping[str, Content], common: bytes) -> Iterator[Entry]:
+        held = self._held(case, suite)
+        if not self._wanted(case, suite, held=held):
+            return
+        judged_by = self._plan(case, suite, common)
+        if held:
+            self._keep_back(case, judged_by)
+        if held is self.held and not self._faults:
+            yield Entry(Job(case, shared, suite.config.limits, self._count), judged_by, suite)
+
     def _plan(self, case: Case, suite: Suite, common: bytes) -> Plan:
         """Choose what judges a case, and see that it can."""
         excuse = self.skips.find(case.id)
@@ -148,15 +191,28 @@ class Reading:
             self._faults.extend(unreadable(judged_by))
         return judged_by
 
-    def _wanted(self, case: Case, suite: Suite) -> bool:
+    def _held(self, case: Case, suite: Suite) -> bool:
+        holdout = self.workspace.config.holdout
+        return holdout is not None and taken(self.target, suite) and held_out(case, holdout)
+
+    def _keep_back(self, case: Case, plan: Plan) -> None:
+        self.held_out += 1
+        self.held_rules.update(check.rule.label for check in plan.checks)
+        entry = self.skips.exact.get(case.id)
+        if entry is not None:
+            says = f"{case.id!r} is held out, and an entry of its own would tell how it fares; remove the entry"
+            self._faults.append(Fault(entry.place, says))
+
+    def _wanted(self, case: Case, suite: Suite, *, held: bool) -> bool:
         """Count a case, check that it can be run, and say whether it is selected."""
         case_id = case.id
-        if case_id in self._ids:
+        if self.ids.get(case_id):
             self._faults.append(self._repeated(case, suite))
-        self._ids[case_id] = None
-        self.missing.discard(case_id)
+        if not (held and case_id in self.ids):  # one that was visible, and is held out now, has left the count
+            self.ids[case_id] = True
+        self._count += 1
         if self.begun is not None:
-            self._faults.extend(_changed_since(self.begun, case))
+            self._see_untouched(self.begun, _last_changed(case, suite))
         if case.input is None and suite.config.out_of_scope is None:
             says = f"suite {case.suite!r} has no input for this; name `inputs`, or declare `out_of_scope`"
             self._faults.append(Fault(case.place, says))
@@ -167,17 +223,24 @@ class Reading:
         wanted = selection.ids is None or case_id in selection.ids
         if selection.patterns:
             fits = selection.naming(case)
-            self._matched |= fits
+            (self._matched_held if held else self._matched).update(fits)
             wanted = wanted and bool(fits)
-        self.left_out += not wanted and taken(self.target, suite)
+        self.left_out += not wanted and not held and taken(self.target, suite)
         return wanted
+
+    def _see_untouched(self, begun: float, newest: Change) -> None:
+        """Nothing that judges the port may come from its hand: what was written after it was started is a fault."""
+        if newest.when > begun and newest.path not in self._touched:
+            self._touched.add(newest.path)
+            says = "was changed while the run went on; see what the build or the port writes, restore it and run again"
+            self._faults.append(Fault(Place(newest.path), says))
 
     def count_rest(self) -> None:
         """Count the cases of the suites that the selection could not reach: what it is a part of."""
         for suite in self.workspace.suites:
             if taken(self.target, suite) and not self.selection.reaches(suite):
                 found = suite.reader.read(suite.config.name, self.workspace.config.root, suite.config.options)
-                self.left_out += sum(isinstance(one, Case) for one in found)
+                self.left_out += sum(isinstance(one, Case) and not self._held(one, suite) for one in found)
 
     def _repeated(self, case: Case, suite: Suite) -> Fault:
         again = suite.reader.read(suite.config.name, self.workspace.config.root, suite.config.options)
@@ -187,22 +250,28 @@ class Reading:
             f"a second case with the id {case.id!r}; the first is {first.place}: narrow the globs or rename one",
         )
 
+    def _read(self) -> set[str]:
+        return {case for case, read in self.ids.items() if read}
+
     def _close(self) -> None:
         if self._faults:
             raise InputError(self._faults)
-        vanished = sorted((self.selection.ids or frozenset()) - self.read)
+        vanished = sorted((self.selection.ids or frozenset()) - self._read())
         if vanished:
             raise UsageError(f"{vanished[0]} failed in the last run and is no more; run harness check without --failed")
         for pattern in self.selection.patterns:
+            if pattern in self._matched_held - self._matched:
+                raise UsageError(f"{pattern!r}: held out; name other cases (harness list shows all that are visible)")
             if pattern not in self._matched:
-                hint = " fits" if is_glob(pattern) else toml.nearest(pattern, self._ids)
+                hint = " fits" if is_glob(pattern) else toml.nearest(pattern, self._read())
                 raise UsageError(f"no case {pattern!r}{hint} (harness list shows all)")
-        if self.selection.whole:
+        if self.selection.reads_all:
             unused = [excuse for excuse in self.skips.entries() if excuse.key not in self._used]
             if unused:
                 says = "matches no case{}; correct or remove the entry"
                 raise InputError(
-                    Fault(one.place, f"{one.key!r} " + says.format(toml.nearest(one.key, self._ids))) for one in unused
+                    Fault(one.place, f"{one.key!r} " + says.format(toml.nearest(one.key, self._read())))
+                    for one in unused
                 )
 
 
@@ -220,15 +289,14 @@ def find(workspace: Workspace, target: TargetConfig, name: str, skips: SkipList 
     return found[0]
 
 
-def _changed_since(begun: float, case: Case) -> Iterator[Fault]:
-    """Find what was written after the port was started: nothing that judges it may come from its hand.
-
-    The time is the inode's own, which no program can set.
-    """
-    for place in (case.place, *(reference.place for reference in case.references)):
-        if os.path.exists(place.path) and os.stat(place.path).st_ctime > begun:
-            says = "was changed while the run went on; see what the build or the port writes, restore it and run again"
-            yield Fault(place, says)
+def _last_changed(case: Case, suite: Suite) -> Change:
+    """Find the newest of the files behind a case: our readers have just read them, another may open files by itself."""
+    newest = last_changed()
+    if not suite.reader.__name__.startswith("harness."):
+        for place in (case.place, *(reference.place for reference in case.references)):
+            if os.path.exists(place.path):
+                newest = max(newest, Change(os.stat(place.path).st_ctime, place.path))
+    return newest
 
 
 def _lent(case: Case, lent: frozenset[str]) -> Iterator[Fault]:

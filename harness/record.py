@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness import build, runner, toml
 from harness.errors import Fault, InputError, TargetError, UsageError
+from harness.gates.holdout import held_out
 from harness.judge import describe
 from harness.model import Case, ErrorReply, Job, Misfit, Outputs, Shared
 from harness.patterns import is_glob
@@ -15,7 +16,7 @@ from harness.reading import Selection
 from harness.session import make_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from harness.config import TargetConfig
     from harness.model import Content, Observation
@@ -32,15 +33,25 @@ class Recorded:
     why: str = ""
 
 
-def ask(
-    workspace: Workspace, target: TargetConfig, jobs: Sequence[Job], stop: Stop
-) -> Iterator[runner.Seen | runner.Muttered]:
-    """Build a target, and put jobs to it; ends early when `stop` says so. Raises TargetError."""
+def prepare(workspace: Workspace, target: TargetConfig, stop: Stop) -> None:
+    """Build a target. Raises TargetError."""
     for argv in target.build:
         broken = build.run(argv, workspace.folder, target.environment, stop.pipe[0])
         if broken is not None and not stop.reason:
             raise TargetError("\n".join((f"{target.name}: the build failed: {broken}", *broken.lines)))
-    for event in runner.run(iter([(job,) for job in jobs]), make_target(workspace, target), target.workers, stop):
+
+
+def ask(
+    workspace: Workspace,
+    target: TargetConfig,
+    groups: Iterable[tuple[Job, ...]],
+    stop: Stop,
+    *,
+    isolate: bool = False,
+) -> Iterator[runner.Seen | runner.Muttered]:
+    """Put groups of jobs to a target that is built; ends early when `stop` says so. Raises TargetError."""
+    made = make_target(workspace, target)
+    for event in runner.run(iter(groups), made, target.workers, stop, isolate=isolate):
         match event:
             case runner.Seen() | runner.Muttered():
                 yield event
@@ -78,7 +89,8 @@ def record(
     for suite, case, shared in _inputs(workspace, oracle, Selection(patterns)):
         jobs.append(Job(case, shared, suite.config.limits, len(jobs)))
         suites.append(suite)
-    for event in ask(workspace, oracle, jobs, stop):
+    prepare(workspace, oracle, stop)
+    for event in ask(workspace, oracle, [(job,) for job in jobs], stop):
         if isinstance(event, runner.Seen):
             yield _write(workspace, suites[event.job.number], event.job.case, event.observed.observation, update=update)
 
@@ -86,7 +98,11 @@ def record(
 def _inputs(
     workspace: Workspace, oracle: TargetConfig, selection: Selection
 ) -> Iterator[tuple[Suite, Case, Mapping[str, Content]]]:
-    """Read every input that is wanted; raises, when all are read, for all that is wrong with them."""
+    """Read every input that is wanted; raises, when all are read, for all that is wrong with them.
+
+    Only the oracle is asked for what is held out: what a port says to it would come back as `changed`.
+    """
+    holdout = workspace.config.holdout
     faults: list[Fault] = []
     seen: set[str] = set()
     matched: set[str] = set()
@@ -98,7 +114,8 @@ def _inputs(
                 case Case():
                     seen.add(found.id)
                     matched |= selection.naming(found)
-                    if selection.whole or selection.naming(found):
+                    told = oracle.oracle or holdout is None or not held_out(found, holdout)
+                    if told and (selection.whole or selection.naming(found)):
                         yield suite, found, shared
                 case Fault():
                     faults.append(found)

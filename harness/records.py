@@ -32,13 +32,20 @@ class StoredRun:
     notices: tuple[str, ...]
     stderr: str
 
+    @property
+    def holdout(self) -> str:
+        """The share and salt that kept cases back; empty where none did, or the run is older than that."""
+        found: str = self.summary.get("holdout", "")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
     """One row of `results`.
 
     `reply` is as on the wire, or how the worker ended; None when it equals the reference, or nothing ran.
-    `detail` is there for all that did not pass: input, params, settings, references and the rules that judged them.
+    `detail` is there for all that did not pass: input, params, settings, references and the rules that judged them,
+    and the reply that was accepted in their place.
     """
 
     run: str
@@ -59,6 +66,8 @@ class StoredResult:
     reply: Mapping[str, Json] | None
     stderr: str
     detail: Mapping[str, Json] | None
+    content: str | None
+    """Hashes of the input and of the references, as the source project has them."""
     red: int
     """Whole runs in a row, with edits of the port between them, in which it failed."""
 

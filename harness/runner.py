@@ -131,13 +131,15 @@ class Stop:
             os.close(end)
 
 
-def run(groups: Iterator[tuple[Job, ...]], target: Target, workers: int, stop: Stop) -> Generator[Event, None, None]:
-    """Run groups of cases; yield events in the order in which they become certain.
+def run(
+    groups: Iterator[tuple[Job, ...]], target: Target, workers: int, stop: Stop, *, isolate: bool = False
+) -> Generator[Event, None, None]:
+    """Run groups of cases; yield events in the order in which they become certain. Isolated, each has a fresh worker.
 
     Run to its end, the generator yields every job once, as Seen or Unrun. However it is left, no process survives it.
     Raises HarnessError when a process can not be ended, or there is no room for a worker's folder.
     """
-    floor = _Floor(groups, target, workers, stop)
+    floor = _Floor(groups, target, workers, stop, isolate=isolate)
     try:
         yield from floor.work()
     finally:
@@ -151,9 +153,13 @@ _Ending: TypeAlias = Literal["by itself", "late", "let go"]
 class _Floor:
     """All that is in motion."""
 
-    def __init__(self, groups: Iterator[tuple[Job, ...]], target: Target, workers: int, stop: Stop) -> None:
+    def __init__(
+        self, groups: Iterator[tuple[Job, ...]], target: Target, workers: int, stop: Stop, *, isolate: bool
+    ) -> None:
         self._groups = groups
         self._target = target
+        self._shared = target.pipelined and not isolate
+        """Whether a worker serves one case after the other, as long as it flushes."""
         self._most = min(workers, _room())
         self._stop = stop
         self._nest = Nest()
@@ -254,7 +260,7 @@ class _Floor:
                     return
                 self._next = None
                 self._start(Task(group))
-            elif not self._target.pipelined or self._unflushed >= _UNFLUSHED:
+            elif not self._shared or self._unflushed >= _UNFLUSHED:
                 self._take()
                 self._start(Task((job,)))
             elif self._enough():

@@ -3,13 +3,15 @@
 Linux gives the harness the orphans of its children (a sub-reaper), so that a grandchild that hid in a session of its
 own is still found. macOS has no such thing: there every process that carries the mark in its environment is found
 (unverified).
+
+Foreign programs run as the same user. So that they can not write to our terminal or read references out of our memory
+by way of `/proc`, the harness lets nobody look into it; root can, all the same.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from harness.model import Launch
 
 _MARK = "HARNESS_PROCESS"
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PATIENCE_SECONDS = 10.0
 """How long killed processes may take to be gone."""
@@ -52,12 +55,13 @@ class Nest:
 
     def __init__(self) -> None:
         self._folder = _new_folder()
-        self._name = secrets.token_hex(8)
+        self._name = os.urandom(8).hex()
         self._count = 0
         self._living: dict[int, str] = {}
         """The mark of each process that has not been ended."""
         self._others = frozenset(_children(os.getpid()))
-        _adopt_orphans(1)
+        _control(_PR_SET_DUMPABLE, 0)
+        _control(_PR_SET_CHILD_SUBREAPER, 1)
 
     def start(self, launch: Launch) -> tuple[subprocess.Popen[bytes], Path]:
         """Start a process in a new folder that holds nothing but the launch's files.
@@ -107,7 +111,7 @@ class Nest:
             _kill_tree(pid)
         self._living.clear()
         survivors = self._sweep(None)
-        _adopt_orphans(0)
+        _control(_PR_SET_CHILD_SUBREAPER, 0)
         shutil.rmtree(self._folder, ignore_errors=True)
         if survivors:
             raise HarnessError(_survivors(survivors))
@@ -161,9 +165,10 @@ def _survivors(pids: Sequence[int]) -> str:
     return f"processes that the target started can not be ended; end them by hand: kill -9 {' '.join(map(str, pids))}"
 
 
-def _adopt_orphans(wanted: int) -> None:
+def _control(setting: int, value: int) -> None:
+    """Change something about this process that only Linux knows."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, wanted, 0, 0, 0)
+        ctypes.CDLL(None).prctl(setting, value, 0, 0, 0)
 
 
 def _children(pid: int) -> list[int]:

@@ -83,14 +83,17 @@ def target_environment(workspace: Workspace, target: TargetConfig) -> dict[str, 
     return environment(own, target.pass_env)
 
 
-def described(workspace: Workspace, target: TargetConfig, suite: Suite) -> Json:
+def described(target: TargetConfig, suite: Suite) -> Json:
     """Say how a target is driven for a suite: the part of every plan that no single case decides."""
     return {
         "protocol": target.protocol,
         "options": target.options,
         "build": target.build,
         "environment": {
-            name: value for name, value in target_environment(workspace, target).items() if name not in PASSED_ON
+            # Not where the workspace lies: a plan is the same on every machine.
+            name: value
+            for name, value in environment(target.environment, target.pass_env).items()
+            if name not in PASSED_ON
         },
         "reader": suite.config.reader,
         "reader_options": suite.config.options,

@@ -88,6 +88,7 @@ CREATE TABLE results (
     reply TEXT,
     stderr TEXT,
     detail TEXT,
+    content TEXT,
     red INTEGER NOT NULL
 );
 CREATE INDEX results_by_run ON results (run, id);
@@ -131,6 +132,7 @@ class Store:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA cache_size = -256")  # KiB: rows are written once, in order
             self._prepare()
         except sqlite3.Error as problem:
             raise self._broken(problem) from problem
@@ -183,7 +185,7 @@ class Store:
         """Write results in one transaction."""
         try:
             self._db.execute("BEGIN")
-            self._db.executemany(f"INSERT INTO results VALUES ({', '.join('?' * 19)})", rows)  # noqa: S608 - only question marks
+            self._db.executemany(f"INSERT INTO results VALUES ({', '.join('?' * 20)})", rows)  # noqa: S608 - only question marks
             self._db.execute("COMMIT")
         except sqlite3.Error as problem:
             raise self._broken(problem) from problem
@@ -263,12 +265,27 @@ class Store:
             GROUP BY results.id"""
         return {row["id"]: row["standing"] for row in self._query(query, (target,))}
 
-    def ids_before(self, run: StoredRun) -> set[str]:
-        """List the cases of the last whole run of a target: none when the source is at another revision."""
+    @staticmethod
+    def comparable(before: StoredRun, run: StoredRun) -> bool:
+        """Whether two runs were to read the same cases: one revision of the source, and the same held out."""
+        return (before.source, before.holdout) == (run.source, run.holdout)
+
+    def counts(self, run: StoredRun) -> list[tuple[str, str, str | None, int]]:
+        """Count a run's cases by stage, standing and achieved strength."""
+        query = "SELECT stage, standing, achieved, count(*) FROM results WHERE run = ? GROUP BY 1, 2, 3"
+        return [tuple(row) for row in self._query(query, (run.id,))]
+
+    def contents(self, run: StoredRun) -> dict[str, tuple[str, str]]:
+        """Map the id of each case of a run -> the hashes of its input and of its references."""
+        rows = self._query("SELECT id, content FROM results WHERE run = ? AND content IS NOT NULL", (run.id,))
+        return {row["id"]: tuple(row["content"].split(" ")) for row in rows}
+
+    def ids_before(self, run: StoredRun) -> dict[str, bool]:
+        """Map the ids of the last whole run of a target to False: none when it was to read other cases."""
         before = self.last_whole(run.target)
-        if before is None or before.source != run.source:
-            return set()
-        return {row["id"] for row in self._query("SELECT id FROM results WHERE run = ?", (before.id,))}
+        if before is None or not self.comparable(before, run):
+            return {}
+        return {row[0]: False for row in self._query("SELECT id FROM results WHERE run = ?", (before.id,))}
 
     def verify(self, name: str, verdicts: list[str], summary: Mapping[str, Json]) -> None:
         """See that a run stands in the store as it was written: the port can reach the file. Raises StoreError."""
@@ -288,13 +305,21 @@ class Store:
         gone = "SELECT id FROM results WHERE run = ? EXCEPT SELECT id FROM results WHERE run = ? ORDER BY id"
         both = """SELECT one.id FROM results AS one JOIN results AS two ON two.run = ? AND two.id = one.id
             WHERE one.run = ? AND one.standing = 'failed' AND two.standing = 'failed'
-            AND (one.outcome = two.outcome AND one.why IS two.why AND one.reply IS two.reply) = {} ORDER BY one.id"""
-        queries = [(turned, before, run), (turned, run, before), (gone, before, run)]
-        queries += [(both.format(0), before, run), (both.format(1), before, run)]
-        fixed, regressed, gone_, changed, unchanged = (
-            tuple(row["id"] for row in self._query(query, (one.id, two.id))) for query, one, two in queries
+            AND (one.outcome = two.outcome AND (one.outcome IN ('timed_out', 'too_large')
+                OR (one.why IS two.why AND one.reply IS two.reply))) = {} ORDER BY one.id"""
+
+        def ids(query: str, one: StoredRun, two: StoredRun) -> tuple[str, ...]:
+            return tuple(row["id"] for row in self._query(query, (one.id, two.id)))
+
+        return Delta(
+            fixed=ids(turned, before, run),
+            regressed=ids(turned, run, before),
+            gone=ids(gone, before, run)
+            if before.holdout == run.holdout
+            else (),  # else what is kept back would be named
+            changed=ids(both.format(0), before, run),
+            unchanged=frozenset(ids(both.format(1), before, run)),
         )
-        return Delta(fixed, regressed, gone_, changed, frozenset(unchanged))
 
     def red(self, run: StoredRun | None) -> dict[str, int]:
         """Say of the cases that failed in a run for how many whole runs they had; nothing where there was no run."""
@@ -334,20 +359,23 @@ class RunWriter:
         self._store = store
         self._rows: list[tuple[Json, ...]] = []
         self._letters = 0
-        self.red: Mapping[str, int] = {}
-        """For how many whole runs cases have been failing."""
-        self.edited = True
-        """Whether the port is another program than in the run before."""
+        self._red: Mapping[str, int] = {}
+        self._edited = True
         self._failed = False
         self._passing: list[tuple[int, str, str]] = []
         """The ids with the smallest hashes, the greatest of them first."""
 
+    def follow(self, red: Mapping[str, int], *, edited: bool) -> None:
+        """Count on from the last whole run: for how many cases had been failing, and whether the port is another."""
+        self._red, self._edited = red, edited
+
     def add(self, result: Result, standing: str) -> None:
         """Add a result. Raises StoreError when a full batch can not be written."""
-        red = self.red.get(result.job.case.id, 0) + self.edited if standing == "failed" else 0
+        red = self._red.get(result.job.case.id, 0) + self._edited if standing == "failed" else 0
         row = _result_row(self.id, result, standing, red)
         self._rows.append(row)
-        self._letters += sum(len(value) for value in row[-4:-1] if value)  # reply, stderr, detail: the others are short
+        reply, stderr, detail = row[-5:-2]  # the others are short
+        self._letters += len(reply or "") + len(stderr) + len(detail or "")
         self._failed = self._failed or standing == "failed"
         if standing in {"passed", "stale"}:
             self._sample(row[2], result)
@@ -451,6 +479,7 @@ def _result_row(run: str, result: Result, standing: str, red: int) -> tuple[Json
         None if observed is None or equal else wire.dumps(saying(observed.observation)),
         _clean(observed.stderr) if observed is not None else "",
         wire.dumps(_detail(result)) if failed else None,
+        " ".join(plan.content) if plan is not None else None,
         red,
     )
 
@@ -484,7 +513,9 @@ def saying(observation: Observation) -> dict[str, Json]:
 
 def _detail(result: Result) -> dict[str, Json]:
     case, plan = result.job.case, result.plan
+    known = plan.excuse.reply if plan is not None and plan.excuse is not None else None
     return {
+        **({} if known is None else {"accepted": wire.saying(known)}),
         "input": wire.content_out(case.input or ""),
         "params": case.params,
         "settings": case.settings,

@@ -1,28 +1,29 @@
 """Reading the project's TOML files: syntax, schema, and the line that each fault stands on.
 
-The happy path costs tomllib and jsonschema; the parser that knows lines is imported only to show a fault.
+The happy path costs tomllib and `harness.schema`; `jsonschema` and the parser that knows lines are imported only to
+show a fault.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, TypeAlias
 
-from jsonschema import Draft202012Validator
-from jsonschema.validators import extend
-
 from harness.errors import Fault, InputError, Place
+from harness.schema import holds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from jsonschema import TypeChecker, ValidationError
+    from jsonschema.protocols import Validator
 
     from harness.model import Json
 
@@ -88,7 +89,7 @@ def load(path: Path, schema: str) -> tuple[Document, list[Fault]]:
         says = f"format {found} is newer than this harness knows ({FORMAT}); upgrade port-harness"
         raise InputError([Fault(document.place("format"), says)])
     rules: Json = json.loads(files("harness").joinpath("schemas", f"{schema}.json").read_bytes())
-    errors = list(_Validator(rules, format_checker=Draft202012Validator.FORMAT_CHECKER).iter_errors(data))
+    errors = _errors(data, rules)
     unsound = {keys for error in errors for keys in _unsound(error)}
     sound: dict[str, Json] = _without(data, unsound) if unsound else data
     return Document(path, text, sound), [fault for error in errors for fault in _say(document, error, ())]
@@ -96,8 +97,7 @@ def load(path: Path, schema: str) -> tuple[Document, list[Fault]]:
 
 def faults(document: Document, value: Json, schema: Json, at: Keys = ()) -> list[Fault]:
     """Hold a part of a document, which stands at the keys `at`, against a JSON Schema."""
-    validator = _Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
-    return [fault for error in validator.iter_errors(value) for fault in _say(document, error, at)]
+    return [fault for error in _errors(value, schema) for fault in _say(document, error, at)]
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -116,9 +116,18 @@ def _is_number(_: TypeChecker, value: Json) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-_Validator = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _is_number)
-)
+def _errors(value: Json, schema: Json) -> list[ValidationError]:
+    return [] if holds(value, schema, schema) else list(_validator()(schema).iter_errors(value))
+
+
+@cache
+def _validator() -> Callable[[Json], Validator]:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 40 ms, and only where something may be wrong
+    from jsonschema.validators import extend  # noqa: PLC0415
+
+    types = Draft202012Validator.TYPE_CHECKER.redefine("number", _is_number)
+    ours = extend(Draft202012Validator, type_checker=types)  # type: ignore[no-untyped-call]
+    return partial(ours, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 def _say(document: Document, error: ValidationError, at: Keys) -> Iterator[Fault]:
@@ -153,9 +162,16 @@ def _complaint(error: ValidationError) -> str:
         case "format":
             return f": {value} is no {wanted} ({error.cause}); correct it"
         case "pattern":
-            return f": {value} is not {_plain(error.schema).get('description', wanted)}; correct it"
+            description = _plain(error.schema).get("description", wanted)
+            return f": {value} is not {description}{_placeholder(str(error.instance), description) or '; correct it'}"
         case _:
             return f": {error.message if len(error.message) <= _LONG else value}; correct it"
+
+
+def _placeholder(value: str, description: str) -> str:
+    """Say which `{placeholder}` of those that the description names was meant by one that there is not."""
+    known = re.findall(r"\{\w+\}", description)
+    return next((nearest(one, known) for one in re.findall(r"\{\w+\}", value) if one not in known), "")
 
 
 def _meant(error: ValidationError) -> list[ValidationError]:

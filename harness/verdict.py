@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.model import NotAttempted, NotRun, OutOfScope, Passed, Strength, Verdict
 
 if TYPE_CHECKING:
-    from harness.model import Breach, Excuse, Json, Outcome
+    from harness.model import Breach, Excuse, Gap, Json, Outcome
 
 Standing: TypeAlias = str
 """passed | stale | failed | a skip-list status | not_run | not_attempted | out_of_scope"""
@@ -45,8 +46,16 @@ class Tally:
     allowed: Counter[str] = field(default_factory=Counter)
     selection: str = ""
     """What was selected; empty for a whole run."""
+    options: tuple[str, ...] = ()
+    """How it was run, where that is not as usual."""
     left_out: int = 0
     """Cases that the selection left out."""
+    holdout: str = ""
+    """The share and salt that keep cases back."""
+    held_out: int = 0
+    """Cases that were kept back, of what was selected."""
+    gap: Gap | None = None
+    """How these stand against the visible ones, where they were run."""
     cut_short: str = ""
     """Why the run is incomplete."""
     gone: int = 0
@@ -79,7 +88,11 @@ class Tally:
             "achieved": dict(self.by_strength()),
             "allowed": dict(sorted(self.allowed.items())),
             "stages": [[stage, *counts] for stage, counts in self.stages.items() if counts[1]],
+            "options": list(self.options),
             "left_out": self.left_out,
+            "holdout": self.holdout,
+            "held_out": self.held_out,
+            "gap": None if self.gap is None else json.loads(json.dumps(asdict(self.gap))),  # tuples are lists there
             "cut_short": self.cut_short,
             "breaches": [
                 {"case": one.case, "says": one.says, "place": str(one.place) if one.place is not None else None}

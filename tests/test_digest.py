@@ -22,7 +22,7 @@ from harness.digest.factor import common, spectrum
 from harness.digest.frames import innermost
 from harness.digest.symptom import difference, holes
 from harness.digest.text import render
-from harness.digest.told import tell
+from harness.digest.told import compose
 from harness.digest.tree import parts, read
 from harness.records import Delta, Given, StoredResult, StoredRun, Typed
 from harness.tokens import estimate
@@ -221,7 +221,7 @@ def result(case: str, text: str, want: str | None = "due", **reply: Any) -> Stor
     return StoredResult(
         run="0000", number=1, id=f"s/{case}", suite="s", stage="s", outcome=outcome, standing="failed", why=why,
         reason=None, achieved=None, allowed=None, plan="", seconds=0.0, alone=False, place="x:1", reply=reply,
-        stderr="", detail=detail, red=1,
+        stderr="", detail=detail, content=None, red=1,
     )  # fmt: skip
 
 
@@ -344,6 +344,7 @@ def run_of(failed: int, target: str = "port", notices: tuple[str, ...] = ()) -> 
     summary = {
         "standings": {"failed": failed, "passed": 3}, "achieved": {"exact": 3}, "stages": [["s", 3, 3 + failed]],
         "left_out": 0, "cut_short": "", "breaches": [], "target_down": "", "said": [], "checks_failed": [],
+        "options": [],
     }  # fmt: skip
     return StoredRun(
         id="7f3a", number=1, started="", seconds=1.0, target=target, state="complete", whole=True, selection="",
@@ -356,7 +357,7 @@ def told_of(results: list[StoredResult], budget: int, *, where: str = "", regres
     by_id = {one.id: one for one in results}
     ids = sorted(by_id)
     delta = Delta(regressed=tuple(ids[:regressed]), fixed=tuple(f"s/fixed {n}" for n in range(regressed)))
-    digest = tell(run_of(len(results)), delta, clusters(results, PLAIN), [], Typed(where=where), by_id.__getitem__)
+    digest = compose(run_of(len(results)), delta, clusters(results, PLAIN), [], Typed(where=where), by_id.__getitem__)
     return render(digest, budget)
 
 
@@ -391,7 +392,7 @@ def test_what_a_port_says_can_not_pass_for_a_line_of_ours(results: list[StoredRe
     ours = re.compile(r"(FAIL |\[[0-9a-f]{4,}\] x\d+|  |REGRESSED |fixed |omitted: |next: |\d)")
     for line in told_of(results, budget).removesuffix("\n").split("\n"):
         assert ours.match(line), line
-        assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", line)
+        assert not re.search(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", line)
 
 
 def test_a_port_that_says_a_verdict_a_cluster_and_a_command_says_it_behind_marks() -> None:

@@ -3,7 +3,8 @@
 - A `console` block is run in bash, line by line: `$ ` starts a command, what follows is its output, in which `...`
   stands for any number of lines. Run ids, times and durations may differ.
 - A block after `<!-- file: NAME -->` is written to that file before the next command runs.
-- `toml` and `json` blocks are parsed, `python` blocks compiled, `sql` blocks run against the store of the demo.
+- `toml`, `json`, `yaml`, `go` and `js` blocks are parsed, `python` blocks compiled, `sql` blocks run against the store
+  of the demo. (The blocks of the kits' page are built and run by `test_kits.py`, those of Rust too.)
 - `text` blocks are drawings and transcripts; they are not run.
 
 A page says once where it is run: `<!-- run in: the repository -->` or `<!-- run in: an empty folder -->`.
@@ -37,6 +38,11 @@ PAGES = sorted(
     if not {"node_modules", ".venv", "target"} & set(page.parts)
 )
 KNOWN = {"console", "toml", "json", "python", "sql", "text", "go", "rust", "js", "make", "yaml"}
+PARSERS = {
+    "go": ["gofmt", "-e"],
+    "js": ["node", "--check", "--input-type=module", "-"],
+    "yaml": [sys.executable, "-c", "import sys, yaml; yaml.safe_load(sys.stdin)"],
+}
 NEEDS = {"go": "go", "cargo": "cargo", "node": "node", "npm": "npm"}
 
 
@@ -90,6 +96,10 @@ def check(block: Block, page: Path, folder: Path) -> None:
                 if program in NEEDS and shutil.which(program) is None:
                     pytest.skip(f"{program} is not installed")
                 assert_alike(f"{page}:{block.line}: $ {command}", expected, run(["bash", "-c", command], folder))
+        case language if (parser := PARSERS.get(language)) and shutil.which(parser[0]):
+            subprocess.run(
+                parser, input=block.text, encoding="utf-8", stdout=subprocess.DEVNULL, timeout=60, check=True
+            )
         case _:
             pass
 
@@ -137,6 +147,7 @@ def steady(line: str) -> str:
     """Take out of a line what differs from run to run."""
     line = re.sub(r"\brun [0-9a-f]{4,6}\b", "run ####", line.rstrip())
     line = re.sub(r"^[0-9a-f]{4}  \d{4}-\d\d-\d\dT[\d:+]+", "####  (when)", line)
+    line = re.sub(r"\bsince \d{4}-\d\d-\d\d$", "since (when)", line)
     return re.sub(r" *\b\d+(?:\.\d+)? (ms|s)\b", r" # \1", line)
 
 

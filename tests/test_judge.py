@@ -70,10 +70,10 @@ def is_for(name: str, _case: str, reference: Reference) -> bool:
 def planned(
     *references: tuple[str, tuple[Content, ...], Matcher],
     canonical: Canonical = pairs.canonical,
-    known: Content | None = None,
+    known: Outputs | ErrorReply | None = None,
 ) -> Plan:
     place = Place("x")
-    excuse = None if known is None else Excuse("accepted", "why", run=True, key="s/a", place=place, reference=known)
+    excuse = None if known is None else Excuse("accepted", "why", run=True, key="s/a", place=place, reply=known)
     rules = [Rule(matcher, f"rule of {name}", name, partial(is_for, name)) for name, _, matcher in references]
     found = tuple(Reference(name, contents, place) for name, contents, _ in references)
     return plan(Case("s", "a", "in", found, place), rules, excuse, canonical, b"")
@@ -226,41 +226,47 @@ def test_each_ending_is_its_own_outcome_in_words() -> None:
 @pytest.mark.parametrize(
     ("known", "observation", "excused"),
     [
-        ("known", Outputs({"output": "known"}), True),
-        ("known", Outputs({"output": b"known"}), True),
-        ("known\n", Outputs({"output": "known"}), False),
-        ("known", Outputs({"output": "other"}), False),
-        ("known", Outputs({"other": "known"}), False),
-        (b"\xff", Outputs({"output": b"\xff"}), True),
-        (b"\xff", Outputs({"output": b"\xfe"}), False),
-        ("3\n", Outputs({"output": 3}), True),
-        ("known", ErrorReply({"kind": "known"}), True),
-        ("known\r\n", ErrorReply({"kind": "known"}), True),
-        ("E: d\n", ErrorReply({"kind": "E", "detail": "d"}), True),
-        ("E: d\n", ErrorReply({"kind": "E", "detail": "d", "text": "whole"}), False),
-        ("whole", ErrorReply({"kind": "E", "detail": "d", "text": "whole"}), True),
-        ("E: d", ErrorReply({"kind": "E", "detail": "other"}), False),
-        (b"\xff", ErrorReply({"kind": "\xff"}), False),
-        ("known", Unsupported("known"), False),
-        ("known", Panic("known"), False),
-        ("known", Died(1, "known"), False),
-        ("known", Garbage("known", "known"), False),
-        ("known", Oversize(9, 5, "known", "known"), False),
+        (Outputs({"output": "known"}), Outputs({"output": "known"}), True),
+        (Outputs({"output": "known"}), Outputs({"output": b"known"}), True),
+        (Outputs({"output": "known\n"}), Outputs({"output": "known"}), False),
+        (Outputs({"output": "known"}), Outputs({"output": "other"}), False),
+        (Outputs({"output": "known"}), Outputs({"other": "known"}), False),
+        (Outputs({"output": b"\xff"}), Outputs({"output": b"\xff"}), True),
+        (Outputs({"output": b"\xff"}), Outputs({"output": b"\xfe"}), False),
+        (Outputs({"output": 3}), Outputs({"output": 3}), True),
+        (Outputs({"output": 3}), Outputs({"output": 4}), False),
+        (Outputs({"output": Structured([1])}), Outputs({"output": Structured([1])}), True),
+        (Outputs({"output": Structured([1])}), Outputs({"output": Structured([2])}), False),
+        (ErrorReply({"kind": "E", "line": 1}), ErrorReply({"kind": "E", "line": 1}, ("in f",)), True),
+        (ErrorReply({"kind": "E", "line": 1}), ErrorReply({"kind": "E", "line": 2}), False),
+        (ErrorReply({"kind": "E"}), ErrorReply({"kind": "E", "text": "whole"}), False),
+        (ErrorReply({"kind": "E", "text": "whole"}), ErrorReply({"kind": "F", "text": "whole"}), False),
+        (Outputs({"output": "whole"}), ErrorReply({"kind": "E", "text": "whole"}), False),
+        (ErrorReply({"kind": "known"}), Outputs({"output": "known"}), False),
+        (Outputs({"output": "known"}), Unsupported("known"), False),
+        (Outputs({"output": "known"}), Panic("known"), False),
+        (Outputs({"output": "known"}), Died(1, "known"), False),
+        (Outputs({"output": "known"}), Garbage("known", "known"), False),
+        (Outputs({"output": "known"}), Oversize(9, 5, "known", "known"), False),
     ],
 )
 def test_an_accepted_case_is_known_by_the_very_reply_that_was_recorded(
-    known: Content, observation: Observation, *, excused: bool
+    known: Outputs | ErrorReply, observation: Observation, *, excused: bool
 ) -> None:
     for matcher in (EXACT, MUST_FAIL):
         assert accepted(planned(("output", ("kind: A",), matcher), known=known), observation) is excused
 
 
 def test_of_several_outputs_each_is_the_recorded_one_or_meets_its_reference() -> None:
-    judged = planned(("stdout", ("hello",), EXACT), ("exit", ("0",), EXACT), known="bye")
-    assert accepted(judged, Outputs({"stdout": "bye", "exit": 0}))
-    assert not accepted(judged, Outputs({"stdout": "bye", "exit": 1}))
-    assert not accepted(judged, Outputs({"stdout": "bye"}))
-    assert not accepted(judged, Outputs({"stdout": "ciao", "exit": 0}))
+    known = Outputs({"stdout": "bye", "files/log": "seen"})
+    judged = planned(("stdout", ("hello",), EXACT), ("exit", ("0",), EXACT), known=known)
+    assert accepted(judged, Outputs({"stdout": "bye", "exit": 0, "files/log": "seen"}))
+    assert accepted(judged, Outputs({"stdout": "hello", "exit": 0, "files/log": "seen"}))
+    assert not accepted(judged, Outputs({"stdout": "bye", "exit": 1, "files/log": "seen"}))
+    assert not accepted(judged, Outputs({"stdout": "bye", "files/log": "seen"}))
+    assert not accepted(judged, Outputs({"stdout": "bye", "exit": 0, "files/log": "other"}))
+    assert not accepted(judged, Outputs({"stdout": "bye", "exit": 0}))
+    assert not accepted(judged, Outputs({"stdout": "seen", "exit": 0, "files/log": "bye"}))
 
 
 def test_without_an_entry_nothing_is_accepted() -> None:

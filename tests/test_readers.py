@@ -187,6 +187,40 @@ def test_shared_globs_that_match_nothing_or_one_name_twice_are_faults(workspace:
     ]
 
 
+def test_a_reference_that_two_inputs_would_share_is_a_fault_that_names_both(workspace: Workspace) -> None:
+    for name in ("cases/a.in", "cases/a.txt", "cases/a.out", "cases/b.in", "cases/b.out"):
+        workspace.write(name, "in")
+    workspace.config(workspace.worker(ECHO))
+    config = (workspace.folder / "harness.toml").read_text(encoding="utf-8")
+    workspace.write("harness.toml", config.replace("*.in", "*.{in,txt}"))
+    step = "narrow `inputs`, or use {name}"
+    assert refused(workspace) == [f"cases/a.txt: its reference cases/a.out is that of cases/a.in too; {step}"]
+
+
+def test_two_outputs_of_one_case_may_have_one_reference(workspace: Workspace) -> None:
+    workspace.pair("a", "in", "in")
+    workspace.config(workspace.worker("def render(case): return Outputs({'x': 'in', 'y': 'in'})"))
+    config = (workspace.folder / "harness.toml").read_text(encoding="utf-8")
+    both = 'outputs = { x = "cases/{stem}.out", y = "cases/{stem}.out" }'
+    workspace.write("harness.toml", config.replace('outputs = "cases/{stem}.out"', both))
+    assert workspace.run("check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [("{stm}.out", "did you mean '{stem}'?"), ("{nme}.out", "did you mean '{name}'?"), ("x.out", "correct it")],
+)
+def test_a_placeholder_that_there_is_not_is_a_fault_with_the_one_that_was_meant(
+    workspace: Workspace, path: str, hint: str
+) -> None:
+    workspace.pair("a", "in", "in")
+    workspace.config(workspace.worker(ECHO))
+    config = (workspace.folder / "harness.toml").read_text(encoding="utf-8")
+    workspace.write("harness.toml", config.replace("{stem}.out", path))
+    says = "is not a path with one {name} or {stem} in it, and no wildcard"
+    assert refused(workspace) == [f"harness.toml:10: suite.outputs: 'cases/{path}' {says}; {hint}"]
+
+
 def test_two_suites_may_read_the_same_files(workspace: Workspace) -> None:
     workspace.pair("x", "in", "in")
     workspace.config(workspace.worker(ECHO))
@@ -624,6 +658,14 @@ def test_slashes_in_a_name_are_two_underscores_in_its_snapshots_name(workspace: 
     assert [row["id"] for row in export["results"]] == ["snaps/deep/er/a b.txt"]
 
 
+def test_a_snapshot_that_two_inputs_would_share_is_a_fault_that_names_both(workspace: Workspace) -> None:
+    for name in ("inputs/a/b", "inputs/a__b", "snapshots/t@a__b.snap"):
+        workspace.write(name, "in")
+    insta_suite(workspace, ECHO)
+    says = "its snapshot snapshots/t@a__b.snap is that of inputs/a/b:1 too; rename one, or narrow `inputs`"
+    assert refused(workspace) == [f"inputs/a__b:1: {says}"]
+
+
 def test_snapshots_without_an_input_are_noted_and_pending_ones_are_left_alone(workspace: Workspace) -> None:
     workspace.write("inputs/a", "in")
     for name in ("t@a.snap", "t@lonely.snap", "t@a.snap.new", "other@a.snap"):
@@ -701,3 +743,13 @@ def test_what_is_recorded_reads_back_as_equal_to_what_was_said(said: str) -> Non
         read = reference(folder, "a", header={"format": "json"})
         match = exact.make({}).match(read, said, insta.canonical)
         assert getattr(match, "achieved", None) is Strength.EXACT
+
+
+def test_of_thousands_of_missing_references_the_first_are_named_and_the_rest_counted(workspace: Workspace) -> None:
+    workspace.config('command = ["true"]')
+    for number in range(200):
+        workspace.write(f"cases/{number:03}.in", "x")
+    ran = workspace.run("check")
+    assert ran.code == 2
+    assert ran.err.count("has no reference") == 50
+    assert ran.err.endswith("and 150 more faults; mend these and run again\n")

@@ -114,7 +114,7 @@ format = 1
 "pairs/stale.in" = "was fixed"
 "pairs/kept_out.in" = { reason = "takes the machine down", run = false }
 [accepted]
-"pairs/accepted.in" = { reason = "prints its own objects", reference = "recorded.txt" }
+"pairs/accepted.in" = { reason = "prints its own objects", reference = "recorded.txt", of = "e173019211b67550" }
 [unsupported]
 "pairs/unsupported.in" = "there are no macros"
 [flaky]

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import environment
 
 if TYPE_CHECKING:
     from .conftest import Workspace
@@ -41,7 +49,7 @@ def test_a_reference_that_the_port_rewrites_before_it_is_read_is_found(workspace
     workspace.config(workspace.worker(body))
     ran = workspace.run("check")
     assert ran.code == 2
-    assert "0699.out:1: was changed while the run went on" in ran.err
+    assert "0699.out: was changed while the run went on" in ran.err
 
 
 def test_a_reference_is_not_lent_to_the_port_as_a_shared_file(workspace: Workspace) -> None:
@@ -131,3 +139,43 @@ def test_two_replies_that_pose_as_one_and_a_verdict_in_an_output_stay_what_they_
     ran = workspace.run("check")
     assert ran.first.startswith("FAIL 1/2")
     assert not any(line.startswith("PASS") for line in (ran.out + workspace.run("show", "b.in").out).splitlines())
+
+
+WITHOUT_PTRACE = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-all"] if os.geteuid() == 0 else []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+@pytest.mark.skipif(
+    bool(WITHOUT_PTRACE) and shutil.which("setpriv") is None, reason="root needs setpriv to be an ordinary user"
+)
+def test_a_port_can_not_reach_into_the_harness(workspace: Workspace) -> None:
+    """Its terminal, where a verdict could be forged, and its memory, where the references are."""
+    workspace.pair("a", "a", "a")
+    body = """
+    import os
+    def render(case):
+        reached = []
+        for name in ("fd/1", "mem"):
+            try:
+                os.close(os.open(f"/proc/{os.getppid()}/{name}", os.O_RDWR))
+                reached.append(name)
+            except OSError:
+                pass
+        return f"reached {reached}"
+    """
+    workspace.config(workspace.worker(body))
+    ran = subprocess.run(
+        [*WITHOUT_PTRACE, sys.executable, "-m", "harness", "check"],
+        cwd=workspace.folder, env=environment({}), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "+reached []" in ran.stdout
+
+
+def test_nothing_that_a_build_starts_outlives_it(workspace: Workspace) -> None:
+    workspace.pair("a", "a", "a")
+    workspace.write("build.py", "import subprocess; subprocess.Popen(['sleep', '87654'], start_new_session=True)")
+    target = f"build = {json.dumps([[sys.executable, '{workspace}/build.py']])}\n"
+    workspace.config(target + workspace.worker(ECHO))
+    assert workspace.run("check").code == 0
+    running = [Path("/proc", pid, "cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
+    assert not [one for one in running if one.exists() and b"87654" in one.read_bytes()]

@@ -634,3 +634,12 @@ def test_a_protocol_that_is_none_is_told_with_its_line(workspace: Workspace, pro
     ran = workspace.run("check")
     assert ran.code == 2
     assert "harness.toml:4: " + says in ran.err
+
+
+def test_a_program_of_the_workspace_without_a_slash_is_told_how_to_be_written(workspace: Workspace) -> None:
+    workspace.pair("a", "a", "a")
+    workspace.write("my-worker", "#!/bin/sh\ncat\n").chmod(0o755)
+    workspace.config('command = ["my-worker"]')
+    ran = workspace.run("check")
+    assert (ran.code, ran.out) == (2, "")
+    assert "'my-worker' is a file of the workspace, and not on PATH; write './my-worker'" in ran.err

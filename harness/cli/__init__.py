@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from pathlib import Path
 
 import click
@@ -18,9 +17,13 @@ _COMMANDS = {
     "show": "Show one case: input, want, got, why, and where its files are.",
     "repro": "Print the command that puts one case to a target, for a debugger.",
     "try": "Ask a target, or the oracle, what it does on an input of yours.",
-    "runs": "List the stored runs.",
+    "runs": "List the stored runs; make one of shards.",
     "digest": "Print the digest of a stored run again.",
     "audit": "Say how much a green is worth.",
+    "status": "Show the port at a glance: stages, strengths, the skip list, the last runs.",
+    "skip": "Edit the skip list: add, remove, prune, list, init, import.",
+    "source": "Follow the source project: what is new, gone, renamed, changed.",
+    "holdout": "Name the held-out cases that fail, once all visible ones are green.",
     "record": "Record references from the oracle.",
 }
 
@@ -108,6 +111,8 @@ def _code(words: list[str]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except Exception:  # noqa: BLE001 - a fault of ours must not end with the exit code of a failing port
+        import traceback  # noqa: PLC0415 - 9 ms
+
         traceback.print_exc()
         _say("ERROR this is a fault of the harness; please report it with the lines above")
     return _ERROR

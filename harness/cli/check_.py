@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.check import Request, check
-from harness.cli import hush
+from harness.cli import output
 from harness.config import locate
-from harness.digest.text import BUDGET, render
-from harness.digest.told import Told, tell
+from harness.digest.told import Told, compose
 from harness.errors import UsageError
 from harness.events import Completed
 from harness.model import Verdict, strongest
@@ -40,39 +39,31 @@ if TYPE_CHECKING:
     from harness.session import Workspace
 
 
-_AGENTS = ("NO_COLOR", "AI_AGENT", "CLAUDECODE", "CURSOR_AGENT", "GEMINI_CLI")
-
-budget_option = click.option(
-    "--budget", type=click.IntRange(min=0), default=BUDGET, metavar="N", help="At most N tokens; 0 is everything."
-)
-format_option = click.option(
-    "--format",
-    "how",
-    type=click.Choice(["auto", "text", "rich", "json"]),
-    default="auto",
-    help="How the digest is told.",
-)
+def _shard(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Read `2/4`."""
+    number, _, of = (value or "1/1").partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise click.BadParameter("not I/N, such as 2/4")
+    return (int(number), int(of)) if value is not None else None
 
 
 @click.command()
 @click.argument("cases", nargs=-1, metavar="[ID|GLOB]...")
+@click.option("--all", "everywhere", is_flag=True, help="Check every workspace in the folder and below it.")
 @click.option("--suite", "suites", multiple=True, metavar="NAME", help="Only this suite; may be repeated.")
 @click.option("--stage", "stages", multiple=True, metavar="NAME", help="Only this stage; may be repeated.")
 @click.option("--target", "target_name", metavar="NAME", help="The target to run; the default one if left out.")
 @click.option("--failed", is_flag=True, help="Only what failed when it last ran.")
 @click.option("--max-fail", type=click.IntRange(min=1), metavar="N", help="Stop after N failures.")
 @click.option("--workers", type=click.IntRange(1, 256), metavar="N", help="At most N worker processes.")
+@click.option("--holdout", is_flag=True, help="Run what [holdout] keeps back too; only counts of it are kept.")
 @click.option("--no-skips", is_flag=True, help="Put the skip list aside for this run.")
-@click.option(
-    "--json",
-    "export",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write the run as JSON too.",
-)
+@click.option("--shard", callback=_shard, metavar="I/N", help="Only the Ith of N parts; harness runs merge joins them.")
+@click.option("--isolate", is_flag=True, help="A fresh worker for every case.")
+@click.option("--shuffle", type=click.IntRange(min=0), metavar="SEED", help="Run in another order.")
+@click.option("--repeat", type=click.IntRange(1, 1000), default=1, metavar="N", help="Run N times; the worst counts.")
 @click.option("--cluster", metavar="ID", help="Only the cases of this cluster of the last run.")
-@budget_option
-@format_option
+@output.options
 @click.pass_obj
 def command(
     folder: Path,
@@ -82,46 +73,63 @@ def command(
     target_name: str | None,
     max_fail: int | None,
     workers: int | None,
+    shard: tuple[int, int] | None,
+    shuffle: int | None,
+    repeat: int,
     export: Path | None,
+    junit: Path | None,
     cluster: str | None,
     budget: int,
-    how: str,
+    how: output.Format,
     *,
+    everywhere: bool,
     failed: bool,
+    holdout: bool,
+    isolate: bool,
     no_skips: bool,
 ) -> int:
     """Run the cases against a target and judge them.
 
     Exit code: 0 PASS, 1 FAIL, 2 ERROR, 3 GATE, 4 NOTHING, 5 TARGET.
     """
-    workspace = open_workspace(folder)
-    target = workspace.config.target(target_name)
-    if workers is not None:
-        target = replace(target, workers=workers)
-    with closing(Store(workspace.folder)) as store:
-        selection = chosen(workspace, cases, suites, stages)
-        if failed:
-            selection = replace(selection, ids=_failed(store, target.name))
-        if cluster is not None:
-            selection = replace(selection, ids=frozenset(last_cluster(store, target.name, cluster).members))
-        completed = Completed("", (Verdict.NOTHING,))
-        with _reporter() as show, interruptible() as stop:
-            for event in check(workspace, Request(target, selection, max_fail, skips=not no_skips), store, stop):
-                show(event)
-                if isinstance(event, Completed):
-                    completed = event
-        run = store.run(completed.run)
-        print_digest(told(store, run, typed(workspace, run.target)), budget, how)
-        if export is not None:
-            from harness.reports.export import write  # noqa: PLC0415 - only when asked for
+    if everywhere:
+        from harness.cli.every import check_all  # noqa: PLC0415 - only when asked for
 
-            try:
-                write(export, run, store.results(run))
-            except OSError as problem:
-                raise UsageError(
-                    f"--json {export}: can not be written ({problem.strerror}); name another file"
-                ) from problem
+        return check_all(click.get_current_context(), folder)
+    with output.telling_faults(how):
+        workspace = open_workspace(folder)
+        target = workspace.config.target(target_name)
+        if workers is not None:
+            target = replace(target, workers=workers)
+        selection = replace(chosen(workspace, cases, suites, stages), shard=shard)
+        with closing(Store(workspace.folder)) as store:
+            if failed:
+                selection = replace(selection, ids=_failed(store, target.name))
+            if cluster is not None:
+                selection = replace(selection, ids=frozenset(last_cluster(store, target.name, cluster).members))
+            if holdout:
+                see_holdout(workspace, whole=selection.whole and max_fail is None)
+            request = Request(target, selection, max_fail, not no_skips, isolate, shuffle, repeat, holdout=holdout)
+            completed = run(workspace, request, store)
+            tell(store, workspace, completed.run, output.Output(export, junit, how, budget))
     return strongest(completed.verdicts).exit_code
+
+
+def run(workspace: Workspace, request: Request, store: Store) -> Completed:
+    """Run a check to its end, and show how it goes."""
+    completed = Completed("", (Verdict.NOTHING,))
+    with _reporter() as show, interruptible() as stop:
+        for event in check(workspace, request, store, stop):
+            show(event)
+            if isinstance(event, Completed):
+                completed = event
+    return completed
+
+
+def tell(store: Store, workspace: Workspace, name: str, wanted: output.Output) -> None:
+    """Tell a stored run as it was asked for."""
+    found = store.run(name)
+    output.tell(store, workspace, told(store, found, typed(workspace, found.target)), wanted)
 
 
 def chosen(workspace: Workspace, cases: tuple[str, ...], suites: tuple[str, ...], stages: tuple[str, ...]) -> Selection:
@@ -135,11 +143,19 @@ def chosen(workspace: Workspace, cases: tuple[str, ...], suites: tuple[str, ...]
     return Selection(cases, suites, stages)
 
 
+def see_holdout(workspace: Workspace, *, whole: bool) -> None:
+    """See that what is held out can be run, and only all of it. Raises UsageError."""
+    if workspace.config.holdout is None:
+        raise UsageError('harness.toml holds nothing out; add [holdout] with `share = 0.2` and a `salt = "..."`')
+    if not whole:
+        raise UsageError("--holdout counts all that is held out: counts of a few would tell each; select nothing")
+
+
 def told(store: Store, run: StoredRun, typed: Typed, stage: str = "") -> Told:
     """Put together what the digest of a stored run, against its baseline, is made of."""
     baseline = store.baseline(run) if run.state == "complete" and not run.selection else None
     delta = store.delta(run, baseline) if baseline else Delta()
-    return tell(
+    return compose(
         run, delta, _clusters(store, run), [*store.results(run, "stale")], typed, partial(_look, store, run), stage
     )
 
@@ -187,30 +203,6 @@ def _failed(store: Store, target: str) -> frozenset[str]:
         why = f"nothing failed when {target!r} last ran" if standings else f"there is no run of {target!r} yet"
         raise UsageError(f"{why}; run harness check without --failed")
     return ids
-
-
-def print_digest(digest: Told, budget: int, how: str) -> None:
-    """Print it, in colour for a person. A reader that has read enough does not change the verdict."""
-    if how == "json":
-        from harness.digest.twin import twin  # noqa: PLC0415 - only when asked for
-
-        text = twin(digest)
-    else:
-        text = render(digest, budget)
-    if how == "rich" or (how == "auto" and sys.stdout.isatty() and not _is_agent()):
-        from harness.reports.terminal import paint  # noqa: PLC0415 - rich takes 40 ms
-
-        paint(text)
-        return
-    try:
-        click.echo(text, nl=False)
-    except BrokenPipeError:
-        hush()
-
-
-def _is_agent() -> bool:
-    """Whether a program reads the terminal, or a person who wants no colour."""
-    return any(os.environ.get(name) for name in _AGENTS) or any(name.startswith("CODEX_") for name in os.environ)
 
 
 def _reporter() -> AbstractContextManager[Callable[[Event], None]]:

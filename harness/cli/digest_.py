@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.check_ import budget_option, format_option, print_digest, told, typed
+from harness.cli.check_ import told, typed
+from harness.cli.output import Format, budget_option, format_option, print_digest
 from harness.digest.item import page
 from harness.errors import UsageError
 from harness.session import open_workspace
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @budget_option
 @format_option
 @click.pass_obj
-def command(folder: Path, run_id: str | None, cluster: str | None, stage: str, budget: int, how: str) -> int:
+def command(folder: Path, run_id: str | None, cluster: str | None, stage: str, budget: int, how: Format) -> int:
     """Print the digest of a stored run again; the last one if none is named."""
     workspace = open_workspace(folder)
     store = Store(workspace.folder)

@@ -64,9 +64,12 @@ def command(
             click.echo(f"{now:13} {case.id}" + (f"  ({reason})" if reason else ""))
     for notice in reading.notices:
         click.echo(f"note: {notice}")
-    words = f"{counts.total()} case{'' if counts.total() == 1 else 's'}" + _each(counts)
+    held = f" + {reading.held_out} held out" if reading.held_out else ""
+    words = f"{counts.total()} case{'' if counts.total() == 1 else 's'}" + _each(counts) + held
     if beyond:
-        words += f" + {beyond.total()} out of scope{_each(beyond)} = {counts.total() + beyond.total()}"
+        words += (
+            f" + {beyond.total()} out of scope{_each(beyond)} = {counts.total() + reading.held_out + beyond.total()}"
+        )
     click.echo(words)
     return 0
 

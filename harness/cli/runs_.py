@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harness.check import Request
+from harness.cli import output
+from harness.cli.check_ import run as run_check
+from harness.cli.check_ import tell
+from harness.digest.text import by_strength
+from harness.model import strongest
 from harness.session import open_workspace
 from harness.store import Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from harness.cli.output import Format
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--target", "target_name", metavar="NAME", help="Only runs of this target.")
-@click.pass_obj
-def command(folder: Path, target_name: str | None) -> int:
-    """List the stored runs, newest first."""
+@click.pass_context
+def command(context: click.Context, target_name: str | None) -> int:
+    """List the stored runs, newest first; or make one of shards."""
+    return 0 if context.invoked_subcommand else _list(context.obj, target_name)
+
+
+def _list(folder: Path, target_name: str | None) -> int:
     workspace = open_workspace(folder)
     if target_name is not None:
         workspace.config.target(target_name)
@@ -28,12 +39,36 @@ def command(folder: Path, target_name: str | None) -> int:
         counts = run.summary.get("standings", {})
         passed = counts.get("passed", 0) + counts.get("stale", 0)
         took = f"{run.seconds:.2f} s" if run.seconds is not None else "-"
-        what = run.selection or "whole"
-        state = "" if run.state == "complete" else "  incomplete"
+        what = run.selection or ("whole" if run.state == "complete" else "")
+        how = by_strength(run.summary["achieved"]).strip()
+        told = [what, how, *run.summary.get("options", ()), "" if run.state == "complete" else "incomplete"]
         click.echo(
             f"{run.id}  {run.started}  {run.target:12} {'+'.join(run.verdicts):14} "
-            f"{passed:5} pass {counts.get('failed', 0):5} failed  {took:>9}  {what}{state}"
+            f"{passed:5} pass {counts.get('failed', 0):5} failed  {took:>9}  {' '.join(filter(None, told))}"
         )
     if not runs:
         click.echo("no runs yet; harness check makes one")
     return 0
+
+
+@command.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@output.options
+@click.pass_obj
+def merge(
+    folder: Path, files: tuple[Path, ...], export: Path | None, junit: Path | None, how: Format, budget: int
+) -> int:
+    """Make one whole run of the shards of a check, each as `check --shard I/N --json FILE` has written it.
+
+    Exit code: as of harness check; 4 when a shard is missing, 2 when one is named twice or belongs to another check.
+    """
+    from harness.shards import load  # noqa: PLC0415 - only to merge
+
+    with output.telling_faults(how):
+        workspace = open_workspace(folder)
+        shards = load(files)
+        target = workspace.config.target(shards.first("target"))
+        with closing(Store(workspace.folder)) as store:
+            completed = run_check(workspace, Request(target, shards=shards), store)
+            tell(store, workspace, completed.run, output.Output(export, junit, how, budget))
+    return strongest(completed.verdicts).exit_code

@@ -17,7 +17,7 @@ from harness.reading import find
 from harness.session import open_workspace
 from harness.skiplist import EMPTY
 from harness.store import Store
-from harness.wire import content_out, said
+from harness.wire import content_out, said, saying
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,8 +100,10 @@ def _rule(workspace: Workspace, entry: Entry, check: Check) -> str:
 
 def _detail(workspace: Workspace, entry: Entry) -> dict[str, Json]:
     """The case as it lies on disk now."""
-    case = entry.job.case
+    case, excuse = entry.job.case, entry.plan.excuse
+    known = excuse.reply if excuse is not None else None
     return {
+        **({} if known is None else {"accepted": saying(known)}),
         "input": content_out(case.input or ""),
         "params": json.loads(json.dumps(case.params, default=str)),
         "settings": json.loads(json.dumps(case.settings, default=str)),

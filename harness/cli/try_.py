@@ -17,7 +17,7 @@ from harness.files import as_content
 from harness.judge import judge
 from harness.model import Case, ErrorReply, Job, Outputs, Passed, Reference, ReferenceFault, Structured
 from harness.plan import plan
-from harness.record import ask, shared_files
+from harness.record import ask, prepare, shared_files
 from harness.session import open_workspace
 from harness.wire import content_out, dumps
 
@@ -119,7 +119,8 @@ def _ask(workspace: Workspace, target: TargetConfig, job: Job) -> Observation:
     seen: Observation | None = None
     stderr = muttered = ""
     with interruptible() as stop:
-        for event in ask(workspace, target, [job], stop):
+        prepare(workspace, target, stop)
+        for event in ask(workspace, target, [(job,)], stop):
             match event:
                 case runner.Seen(_, observed):
                     seen = observed.observation

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.digest.diff import hunks, printable, printable_lines, shorten
+from harness.digest.diff import hunks, printable, printable_lines, shorten, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,26 +55,27 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
         if detail[name]:
             yield f"{name:10} {printable(json.dumps(detail[name], ensure_ascii=False))}"
     yield from _block("input", _text(detail["input"]), most)
+    yield from _reply(detail, result, most)
+    if result is not None and result.stderr:
+        yield from _block("stderr, its own: the case ran alone", result.stderr, most)
+    if result is not None and result.standing != "passed":
+        yield f"next: {page.typed.command(f'repro {page.id}')}"
+
+
+def _reply(detail: Mapping[str, Json], result: StoredResult | None, most: int | None) -> Iterator[str]:
     reply = result.reply if result is not None else None
     if reply is None:
         for reference in detail["references"]:
             equal = " (the port's output equals it)" if result is not None and result.outcome == "passed" else ""
             yield from _block(f"{reference['name']} wanted{equal}", _text(reference["contents"][0]), most)
+    elif "accepted" in detail and result is not None and result.standing == "failed":
+        yield from _diff("-accepted +got", spelled(detail["accepted"]), spelled(reply), most)
     elif "error" in reply:
         yield from _error(detail, reply["error"], most)
     elif {"output", "outputs", "value"}.isdisjoint(reply):
         yield from _ending(detail, reply, most)
     else:
         yield from _compared(detail, reply, most, alike=result is not None and result.outcome != "no_error")
-    yield from _last(page, most)
-
-
-def _last(page: Page, most: int | None) -> Iterator[str]:
-    result = page.result
-    if result is not None and result.stderr:
-        yield from _block("stderr, its own: the case ran alone", result.stderr, most)
-    if result is not None and result.standing != "passed":
-        yield f"next: {page.typed.command(f'repro {page.id}')}"
 
 
 def _standing(page: Page) -> str:

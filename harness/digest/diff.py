@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.model import Json
 
 _WINDOW = 500
 """So many lines after the first that differs are compared to find where the first hunk ends."""
@@ -46,6 +53,20 @@ def shorten(text: str, width: int) -> str:
 def printable_lines(text: str) -> list[str]:
     r"""Split at `\n` only, each line safe to print; the newline at the end makes no line of its own."""
     return [_show(line, visible=False) for line in text.removesuffix("\n").split("\n")]
+
+
+def spelled(reply: Mapping[str, Json]) -> str:
+    """Write a reply out, to compare it with another: an output as it is, of anything else a line for each part."""
+    if isinstance(reply.get("output"), str):
+        text: str = reply["output"]
+        return text
+    lines: list[str] = []
+    for kind, said in reply.items():
+        parts = said if isinstance(said, dict) else {"": said}
+        for name, part in parts.items():
+            if name != "frames":
+                lines.append(f"{kind} {name}: {part if isinstance(part, str) else json.dumps(part)}")
+    return "\n".join(lines) + "\n"
 
 
 def hunks(want: str, got: str, context: int) -> list[str]:

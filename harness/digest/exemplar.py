@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from harness.digest.diff import first_hunk, printable, shorten, sides
+from harness.digest.diff import first_difference, first_hunk, printable, shorten, sides
 from harness.digest.symptom import text_of, texts
 from harness.digest.tree import parts, read
 
@@ -24,6 +24,8 @@ _LINES = 4
 _INPUT_LINES = 3
 _PARTS = 4
 _FRAMES = 3
+_LINE = 150
+_END = 12
 
 
 def given(result: StoredResult, factor: Factor | None) -> list[str]:
@@ -58,11 +60,13 @@ def _wrong(result: StoredResult) -> Iterator[str]:
     reply: Mapping[str, Json] = result.reply or {}
     references = (result.detail or {}).get("references") or []
     due = text_of(references[0]["contents"][0]) if references else None
+    want, got = texts(result)
     match result.outcome:
+        case _ if "accepted" in (result.detail or {}) and want is not None and got is not None:
+            yield from _compared(want, got)
         case "failed" if "error" in reply:
             yield from _fields(result.why or "")
         case "failed":
-            want, got = texts(result)
             yield from _compared(want, got) if want is not None and got is not None else _fields(result.why or "")
         case "raised":
             yield from _heads("-", due or "")
@@ -128,3 +132,16 @@ def _output(reply: Mapping[str, Json]) -> str:
         return json.dumps(reply["value"], ensure_ascii=False)
     outputs: Mapping[str, Json] = reply.get("outputs", {"output": reply.get("output", "")})
     return text_of(next(iter(outputs.values()), "")) or "(nothing)"
+
+
+def one_line(result: StoredResult) -> str:
+    """Say what is wrong with one case, in one line; each side of a difference is cut by itself."""
+    want, got = texts(result)
+    accepted = "accepted" in (result.detail or {})
+    if want is None or got is None or not ((result.why or "").endswith("output differs") or accepted):
+        return shorten(printable(result.why or ""), _LINE)
+    if want.rstrip() == got.rstrip():
+        return f"only the end differs: -{want[-_END:]!r} +{got[-_END:]!r}"
+    number, expected, found = first_difference(want, got)
+    half = _LINE // 2
+    return f"line {number}: -{shorten(printable(expected), half)} +{shorten(printable(found), half)}"

@@ -187,7 +187,7 @@ def common(cases: Iterable[str], seen: Spectrum) -> Factor | None:
         for token, count in counts.items()
         if count >= TELLING * len(members) and not _BRACKETS.issuperset(token)
     }
-    tried = _kinds((count, seen.passing.get(token, 0)) for token, count in shared.items())
+    tried = math.log(max(1, len(shared)))
     ranked: list[tuple[float, int, str]] = []
     for token, count in shared.items():
         if not _is_precise(count, seen.passing.get(token, 0)):

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.digest.diff import first_difference, printable, shorten
+from harness.digest.diff import first_difference, printable, shorten, spelled
 from harness.digest.frames import innermost
 from harness.digest.tree import parts, read
 
@@ -71,10 +71,12 @@ def symptom(result: StoredResult) -> Symptom:
     if result.outcome == "no_error" and result.detail and result.detail["references"]:
         due = (text_of(result.detail["references"][0]["contents"][0]) or "")[: 8 * _WIDTH]
         return Symptom(result.outcome, holes(why), _holes_of_numbers(due), function)
-    if "output" in reply or "outputs" in reply:
+    accepted = "accepted" in (result.detail or {})
+    if "output" in reply or "outputs" in reply or accepted:
         want, got = texts(result)
         if want is not None and got is not None:
             sort, exact = difference(want, got)
+            sort = f"not what was accepted: {sort}" if accepted else sort
             return Symptom(result.outcome, sort, exact, function)
     if result.outcome == "unsupported":
         why = f"unsupported: {why}"
@@ -135,10 +137,15 @@ def words(text: str) -> frozenset[str]:
 
 
 def texts(result: StoredResult) -> tuple[str | None, str | None]:
-    """Return the wanted and the actual text of the output that was compared, where both are text."""
+    """Return the wanted and the actual text of the output that was compared, where both are text.
+
+    What was accepted is wanted in the place of the references.
+    """
     detail, reply = result.detail, result.reply
     if not detail or not reply or not detail["references"]:
         return None, None
+    if "accepted" in detail:
+        return spelled(detail["accepted"]), spelled(reply)
     outputs: Json = reply.get("outputs", {"output": reply["output"]} if "output" in reply else {})
     for reference in detail["references"]:
         want, got = reference["contents"][0], outputs.get(reference["name"])

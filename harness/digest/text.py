@@ -22,6 +22,8 @@ BUDGET = 2000
 _LINES = 12
 _NAMES = 5
 _NOTES_OF_A_SORT = 3
+_SIGNIFICANT = 0.05
+_SMALLEST_P = 0.001
 
 
 def render(told: Told, budget: int) -> str:
@@ -32,6 +34,8 @@ def render(told: Told, budget: int) -> str:
     if len(stages) > 1 and "PASS" not in run.verdicts:
         line = " · ".join(f"{stage} {passed}/{scope}" for stage, passed, scope in summary["stages"])
         parts.append(Part((lambda: [shorten(line, 400)],)))
+    gap = summary.get("gap")
+    parts.append(Part((lambda: [_gap(gap)] if gap else [],)))
     parts += [_few(list(_target(run)), "said by the target"), *_changes(told), *_books(told)]
     now = [one for one in told.clusters if budget == 0 or one.stage == told.stage]
     if now:
@@ -62,21 +66,18 @@ def headline(run: StoredRun, delta: Delta, clusters: int) -> str:
     beyond = standings.get("out_of_scope", 0) + standings.get("not_attempted", 0)
     scope = sum(standings.values()) - beyond
     words = [" ".join(run.verdicts)]
-    strengths: Mapping[str, int] = summary["achieved"]
-    how = (
-        f" ({', '.join(f'{count} {name}' for name, count in strengths.items())})" if set(strengths) - {"exact"} else ""
-    )
+    how = by_strength(summary["achieved"])
     if not standings:
         pass  # nothing was tried; the next lines say why
-    elif run.selection.removesuffix("--no-skips") == "":
+    elif not {*run.selection.split()} - {"--no-skips", "--isolate"}:
         words.append(f"{passed}/{scope} pass{how}")
     else:
         words.append(
-            f"{passed} of {scope + summary['left_out']} selected"
+            f"{passed} of {scope + summary['left_out']} selected{how}"
             if passed == scope
             else f"{passed}/{scope} pass{how} of {scope + summary['left_out']}"
         )
-    parts = [" ".join(words)]
+    parts = [" ".join(words), *summary["options"]]
     parts += [f"+{len(delta.fixed)} fixed"] if delta.fixed else []
     lost = len(delta.regressed) + len(delta.gone)
     parts += [f"{lost} REGRESSED"] if lost else []
@@ -92,8 +93,25 @@ def headline(run: StoredRun, delta: Delta, clusters: int) -> str:
     if standings.get("failed", 0) > 1:
         names["failed"] = f"failed in {_count(clusters)}"
     parts += [f"{standings[key]} {name}" for key, name in names.items() if standings.get(key)]
+    parts += [f"{summary['held_out']} held out"] if summary.get("held_out") else []
     parts += [f"incomplete: {summary['cut_short']}"] if summary["cut_short"] else []
     return " · ".join([*parts, f"{run.target} run {run.id}"])
+
+
+def by_strength(achieved: Mapping[str, int]) -> str:
+    """Say how strong passes are; nothing where all of them are exact."""
+    exact = not set(achieved) - {"exact"}
+    return "" if exact else f" ({', '.join(f'{count} {name}' for name, count in achieved.items())})"
+
+
+def _gap(gap: Mapping[str, Json]) -> str:
+    """Say how held-out cases stand against visible ones, and whether that means anything."""
+    (held, of_held), (visible, of_visible) = gap["held_out"], gap["visible"]
+    rates = f"{held}/{of_held} pass ({held / of_held:.1%}), visible {visible}/{of_visible} ({visible / of_visible:.1%})"
+    size, low, high = (f"{100 * gap[key]:.1f}" for key in ("size", "low", "high"))
+    chance = "chance does not explain it" if gap["p"] < _SIGNIFICANT else "chance may explain it"
+    p = f"p = {gap['p']:.3f}" if gap["p"] >= _SMALLEST_P else f"p < {_SMALLEST_P}"
+    return f"held out  {rates}: a gap of {size} points (95 %: {low} to {high}); {chance} (Fisher's exact test, {p})"
 
 
 def _changes(told: Told) -> list[Part]:
@@ -110,7 +128,9 @@ def _changes(told: Told) -> list[Part]:
         parts.append(Part((lambda: [f"REGRESSED {shorten(counts, 400)}"], lambda: [f"REGRESSED {ids}"], lambda: each)))
     gone = "gone      {}: it was there in the last whole run; restore it, or change [source] rev"
     parts.append(_few([gone.format(printable(case)) for case in delta.gone], "gone"))
-    for word, cases in (("fixed", delta.fixed), ("changed", delta.changed)):
+    stale = {one.id for one in told.stale}
+    fixed = tuple(case for case in delta.fixed if case not in stale)
+    for word, cases in (("fixed", fixed), ("changed", delta.changed)):
         if cases:
             some = ", ".join(map(printable, cases[:_NAMES])) + (
                 f" +{len(cases) - _NAMES}" if len(cases) > _NAMES else ""
@@ -120,7 +140,7 @@ def _changes(told: Told) -> list[Part]:
 
 
 def _books(told: Told) -> list[Part]:
-    listed = "stale     {}: listed ({}), yet it passes; remove its entry from skiplist.toml"
+    listed = "stale     {}: listed ({}), yet it passes; " + told.typed.command("skip prune")
     return [
         _few([listed.format(printable(result.id), _short(result.reason)) for result in told.stale], "stale"),
         _few([f"gate      {_breach(one)}" for one in told.run.summary["breaches"]], "for the gate"),

@@ -29,7 +29,7 @@ class Told:
     """Whether all failures are of one suite: its name goes without saying then."""
 
 
-def tell(
+def compose(
     run: StoredRun,
     delta: Delta,
     clusters: Sequence[Cluster],

@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from harness.model import ErrorReply, Outputs
+from harness.model import ErrorReply, Outputs, Structured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from harness.model import Output, Reply
+    from harness.model import Json, Output, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +24,17 @@ class Mutant:
 
     mutator: str
     reply: Reply
+    output: str = ""
+    """The output that was changed; empty where the reply is another one as a whole."""
 
 
-def mutants(reply: Reply) -> Iterator[Mutant]:
-    """Yield the mutants of a reply."""
+def mutants(reply: Reply, judged: Collection[str]) -> Iterator[Mutant]:
+    """Yield the mutants of a reply; of its outputs only those that are judged, since no rule speaks of the others."""
     match reply:
         case Outputs(named):
-            for name, output in named.items():
-                for mutator, changed in _of_output(output):
-                    yield Mutant(mutator, Outputs({**named, name: changed}))
+            for name in sorted(named.keys() & judged):
+                for mutator, changed in _of_output(named[name]):
+                    yield Mutant(mutator, Outputs({**named, name: changed}), name)
             yield Mutant("error for output", ErrorReply({"kind": "MutantError", "detail": "an output was due"}))
         case ErrorReply(fields):
             for mutator, changes in _ERRORS.items():
@@ -55,6 +57,11 @@ _ERRORS: Mapping[str, Mapping[str, str | int]] = {
 def _of_output(output: Output) -> Iterator[tuple[str, Output]]:
     if isinstance(output, int):
         yield "digit", output + 1
+    elif isinstance(output, Structured):
+        for mutator, alter in _VALUE.items():
+            value = _first(output.value, alter)
+            if value is not None:
+                yield mutator, Structured(value.value)
     elif isinstance(output, bytes) and output:
         yield "truncate", output[:-1]
     elif isinstance(output, str) and output.strip():
@@ -122,3 +129,45 @@ _TEXT: Mapping[str, Callable[[str], str | None]] = {
     "strip a blank": _sub(r"(?<=\S)[ \t](?=\S)", lambda _: ""),
     "truncate": lambda text: text.rstrip()[:-1] if len(text.rstrip()) > 1 else None,
 }
+
+
+def _first(value: Json, change: Callable[[Json], Json]) -> Structured | None:
+    """Change the first part of a value, outermost first, that can be changed so; None where none can."""
+    changed = change(value)
+    if changed is not None and changed != value:
+        return Structured(changed)
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in members:
+        found = _first(member, change)
+        if found is not None:
+            whole = value.copy()
+            whole[key] = found.value
+            return Structured(whole)
+    return None
+
+
+def _number(change: Callable[[float], float]) -> Callable[[Json], Json]:
+    return lambda value: change(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _text(mutator: str) -> Callable[[Json], Json]:
+    return lambda value: _TEXT[mutator](value) if isinstance(value, str) else None
+
+
+def _drop_item(value: Json) -> Json:
+    if isinstance(value, list) and value:
+        return value[:-1]
+    return dict(list(value.items())[:-1]) if isinstance(value, dict) and value else None
+
+
+_VALUE: Mapping[str, Callable[[Json], Json]] = {
+    "drop an item": _drop_item,
+    "repeat an item": lambda value: [*value, value[-1]] if isinstance(value, list) and value else None,
+    "swap two items": lambda value: [value[1], value[0], *value[2:]] if isinstance(value, list) and value[1:] else None,
+    "digit": _number(lambda number: number + 1),
+    "sign": _number(lambda number: -number),
+    "truth": lambda value: not value if isinstance(value, bool) else None,
+    "letter case": _text("letter case"),
+    "truncate": _text("truncate"),
+}
+"""Each changes one part of a value that is no text; None where the part is of another kind."""

@@ -78,6 +78,9 @@ def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]
             yield case
             continue
         snapshot = _snapshot(root, options, case)
+        if hash(snapshot) in seen:
+            yield from _claimed_twice(root, options, case, snapshot)
+            continue
         seen.add(hash(snapshot))
         reference = _reference(snapshot, case.place.path)
         yield reference if isinstance(reference, Fault) else replace(case, references=(reference,))
@@ -140,6 +143,15 @@ def _snapshot(root: Path, options: Mapping[str, Json], case: Case) -> str:
     base = os.path.join(root, fixed_folder(options["inputs"]))
     name = os.path.relpath(case.place.path, base)
     return os.path.join(root, options["snapshots"].replace("{name}", name.replace("/", "__")))
+
+
+def _claimed_twice(root: Path, options: Mapping[str, Json], case: Case, snapshot: str) -> Iterator[Fault]:
+    """Name the two inputs that one snapshot would belong to."""
+    for other in inputs("", root, options):
+        if isinstance(other, Case) and _snapshot(root, options, other) == snapshot:
+            says = f"its snapshot {Place(snapshot)} is that of {other.place} too; rename one, or narrow `inputs`"
+            yield Fault(case.place, says)
+            return
 
 
 def _references_only(suite: str, root: Path, snapshots: str) -> Iterator[Found]:

@@ -37,8 +37,7 @@ def canonical(text: str) -> str:
 def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]:
     """Yield a case for each input that `inputs` finds; each pattern of `outputs` names one reference."""
     yield from shared(root, options.get("shared", ()))
-    glob, outputs = options["inputs"], options["outputs"]
-    patterns: Mapping[str, str] = outputs if isinstance(outputs, dict) else {"output": outputs}
+    glob, patterns = options["inputs"], _patterns(options)
     claimed: set[int] = set()  # hashes of paths: a path takes three times the room, and there may be 100,000
     empty = True
     for found in find(root, glob):
@@ -47,12 +46,16 @@ def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]
             yield found
             continue
         name, path = found
-        paths = {output: os.path.join(root, _fill(pattern, name)) for output, pattern in patterns.items()}
+        paths = _beside(root, patterns, name)
         if path in paths.values():
             yield Misfit("outputs", f"inputs and outputs both name {Place(path)}; make one of the patterns narrower")
             return
+        twice = next((beside for beside in paths.values() if hash(beside) in claimed), None)
         claimed.update(map(hash, paths.values()))
-        yield from _case(suite, name, path, paths)
+        if twice is not None:
+            yield from _claimed_twice(root, options, path, twice)
+        else:
+            yield from _case(suite, name, path, paths)
     if empty:
         yield nothing_fits("inputs", glob, root)
     is_input = compile_glob(glob).fullmatch
@@ -63,6 +66,24 @@ def read(suite: str, root: Path, options: Mapping[str, Json]) -> Iterator[Found]
             elif hash(found[1]) not in claimed and not is_input(os.path.relpath(found[1], root)):
                 claimed.add(hash(found[1]))
                 yield Notice("this reference has no input and is not compared", Place(found[1]))
+
+
+def _patterns(options: Mapping[str, Json]) -> Mapping[str, str]:
+    outputs = options["outputs"]
+    return outputs if isinstance(outputs, dict) else {"output": outputs}
+
+
+def _beside(root: Path, patterns: Mapping[str, str], name: str) -> dict[str, str]:
+    return {output: os.path.join(root, _fill(pattern, name)) for output, pattern in patterns.items()}
+
+
+def _claimed_twice(root: Path, options: Mapping[str, Json], path: str, beside: str) -> Iterator[Fault]:
+    """Name the two inputs that one reference would belong to."""
+    for found in find(root, options["inputs"]):
+        if not isinstance(found, Fault) and beside in _beside(root, _patterns(options), found[0]).values():
+            says = f"its reference {Place(beside)} is that of {Place(found[1])} too; narrow `inputs`, or use {{name}}"
+            yield Fault(Place(path), says)
+            return
 
 
 def _fill(pattern: str, name: str) -> str:

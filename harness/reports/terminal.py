@@ -11,7 +11,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from harness.events import Building, Completed, Event, Finished
+from harness.events import Building, Completed, Event, Finished, Withheld
 from harness.model import Ready
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def live() -> Iterator[Callable[[Event], None]]:
             case Finished(result, standing):
                 counts[{"passed": "pass", "stale": "pass", "failed": "fail"}.get(standing, "other")] += 1
                 doing = result.job.case.id
+            case Withheld():
+                doing = "what is held out"
             case Completed():
                 pass
 

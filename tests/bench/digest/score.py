@@ -24,7 +24,7 @@ from harness.digest.cluster import clusters
 from harness.digest.diff import first_difference, first_hunk, hunks, sides
 from harness.digest.symptom import texts
 from harness.digest.text import render
-from harness.digest.told import tell
+from harness.digest.told import compose
 from harness.records import Delta, StoredResult, Typed
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def scored(state: State, labels: Labels) -> tuple[list[object], list[object]]:
 def told_within(state: State, found: Sequence[Cluster], budget: int) -> bool:
     """Whether each cause has a printed cluster of its own: one that holds more of it than of any other."""
     by_id = {one.id: one for one in state.failures}
-    text = render(tell(state.run, Delta(), found, [], Typed(), by_id.__getitem__), budget)
+    text = render(compose(state.run, Delta(), found, [], Typed(), by_id.__getitem__), budget)
     printed = set(re.findall(r"^\[([0-9a-f]{4,})\] x", text, re.MULTILINE))
     own: set[str] = set()
     for one in found:
@@ -132,7 +132,7 @@ def unlike(count: int) -> Iterator[StoredResult]:
         yield StoredResult(
             run="0000", number=n, id=f"s/case{n:06}.txt", suite="s", stage="s", outcome="failed", standing="failed",
             why="output differs", reason=None, achieved=None, allowed=None, plan="", seconds=0.0, alone=False, place="",
-            reply={"output": f"got {n % 31} of {n}\n"}, stderr="", detail=detail, red=1,
+            reply={"output": f"got {n % 31} of {n}\n"}, stderr="", detail=detail, content=None, red=1,
         )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def costs(state: State) -> Iterator[tuple[str, float]]:
         results = {one.id: one for one in unlike(count)}
         began = time.perf_counter()
         found = clusters(results.values(), state.passing)
-        render(tell(state.run, Delta(), found, [], Typed(), results.__getitem__), 2000)
+        render(compose(state.run, Delta(), found, [], Typed(), results.__getitem__), 2000)
         yield f"{count:,} failures, clustered and told", time.perf_counter() - began
     letters = "".join(f"{n * 2654435761 % 2**32:08x}{chr(10) if n % 8 == 7 else ' '}" for n in range(116_000))
     began = time.perf_counter()
