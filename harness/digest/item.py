@@ -17,17 +17,23 @@ if TYPE_CHECKING:
 
 _TITLE = 80
 _NAMES = 5
-_WAYS = 8
+_WAYS = 3
+_IN_FULL = 3
 _STUCK = 3
 """So many whole runs with edits a case has to stay red to be told of as stuck."""
 
 
-def part(told: Told, cluster: Cluster, *, foremost: bool, whole: bool) -> Part:
-    """Tell of a cluster in a line, with its difference, in full. What is as it was stays a line, but for the first."""
+def part(told: Told, cluster: Cluster, number: int, *, whole: bool) -> Part:
+    """Tell of a cluster in a line, with its difference, in full: the first ones, which will be worked on next.
+
+    What is as it was stays a line, but for the first of all.
+    """
     forms: tuple[Callable[[], list[str]], ...] = (partial(_line, told, cluster),)
-    if whole or foremost or not _unchanged(told, cluster):
-        forms += (partial(_short_form, told, cluster), partial(_full, told, cluster, all_names=whole))
-        if cluster.ways[1:]:
+    if whole or number == 0 or not _unchanged(told, cluster):
+        forms += (partial(_short_form, told, cluster),)
+        if whole or number < _IN_FULL:
+            forms += (partial(_full, told, cluster, all_names=whole),)
+        if cluster.ways[1:] and (whole or number == 0):
             forms += (partial(_wide, told, cluster, all_names=whole),)
     return Part(forms, len(cluster.members))
 

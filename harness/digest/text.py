@@ -41,7 +41,7 @@ def render(told: Told, budget: int) -> str:
     if now:
         from harness.digest.item import part  # noqa: PLC0415 - 15 ms, and only where something fails
 
-        parts += [part(told, one, foremost=number == 0, whole=budget == 0) for number, one in enumerate(now)]
+        parts += [part(told, one, number, whole=budget == 0) for number, one in enumerate(now)]
     if budget:
         parts += _later(told, stages)
     parts.append(_optional(list(_notes(run.notices))))
