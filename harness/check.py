@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from harness import build, runner
+from harness.books import Books, agreed
 from harness.errors import Fault, InputError, UsageError
 from harness.events import Building, Completed, Event, Finished, Withheld
 from harness.gates.flaky import Rounds
@@ -28,6 +29,7 @@ from harness.verdict import Tally, decide, standing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from harness.books import Watch
     from harness.config import TargetConfig
     from harness.model import Job, Json, Observed
     from harness.runner import Stop
@@ -60,6 +62,8 @@ class Request:
     """What was run elsewhere; then nothing is run here."""
     holdout: bool = False
     """Whether what is held out is run too, and counted."""
+    watches: tuple[Watch, ...] = ()
+    """What the run is held against, beside harness.lock."""
 
     @property
     def whole(self) -> bool:
@@ -82,20 +86,25 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     began = time.monotonic()
     shards = request.shards
     skips = load_skiplist(workspace, request.target) if request.skips else EMPTY
-    tally = Tally({stage: [0, 0] for stage in workspace.config.stages}, holdout=str(workspace.config.holdout or ""))
+    tally = Tally(
+        {stage: [0, 0] for stage in workspace.config.stages},
+        holdout=str(workspace.config.holdout or ""),
+        options=request.options,
+    )
     new = _new_run(workspace, request, tally.holdout)
     before = store.last_whole(request.target.name) if request.whole else None
     held_before = before.summary.get("held_out", 0) if before is not None and store.comparable(before, new) else 0
-    ids = store.ids_before(new) if request.whole else {}
+    books = Books(workspace, request.target, [*agreed(workspace, request.target), *request.watches])
+    locked = any(watch.closed for watch in books.watches)  # then the lock knows what has to be there
+    ids = store.ids_before(new) if request.whole and not locked else {}
     reading = Reading(workspace, request.target, skips, request.selection, ids=ids)
     moved = _moved(workspace, before, tally.holdout)
     entries = reading.entries()
     ahead = list(islice(entries, READ_AHEAD))
     writer = store.begin(new)
     reading.begun = time.time()
-    tally.options = request.options
     rounds = Rounds(request.repeat, request.repeat - 1)
-    course = _Course(workspace, request, stop, writer, tally, rounds)
+    course = _Course(workspace, request, stop, writer, tally, rounds, books)
     try:
         if shards is not None:
             yield from course.replay(chain(ahead, entries), shards)
@@ -117,14 +126,13 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     tally.selection = str(request.selection)
     whole = request.whole and not tally.cut_short and not tally.target_down
     lost = max(0, held_before - reading.held_out) if whole else 0
-    if lost:
-        says = f"{lost} fewer cases are held out than in the last whole run; restore them, or change [source] rev"
-        moved = (Breach(says),)
-    tally.breaches += moved
+    moved = _lost(lost) or moved
+    books.close(whole=whole)
+    tally.breaches += (*moved, *books.breaches)
     tally.gone = reading.gone + lost if whole else 0
     verdicts = decide(tally)
     unused = course.unused(reading.held_rules) if whole else ()
-    notices = [*reading.notices, *course.oddities, *rounds.notices(), *unused]
+    notices = [*books.notices(), *reading.notices, *course.oddities, *rounds.notices(), *unused]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
         seconds=round(time.monotonic() - began, 3)
@@ -152,6 +160,7 @@ class _Course:
     writer: RunWriter | None
     tally: Tally
     rounds: Rounds
+    books: Books
     worker: str = ""
     stderr: str = ""
     oddities: list[Notice] = field(default_factory=list)
@@ -233,7 +242,9 @@ class _Course:
 
     def hold_out(self, reading: Reading) -> Iterator[Event]:
         """Run what is held out, by workers of its own, and keep nothing of it but how many pass."""
-        apart = _Course(self.workspace, replace(self.request, max_fail=None), self.stop, None, Tally(), Rounds(1, 0))
+        apart = _Course(
+            self.workspace, replace(self.request, max_fail=None), self.stop, None, Tally(), Rounds(1, 0), self.books
+        )
         for event in apart.run(reading.entries()):
             if isinstance(event, Finished):
                 yield Withheld(event.result)
@@ -340,7 +351,8 @@ class _Course:
 
     def _count(self, finished: Finished) -> Finished:
         self.tally.add(finished.result.outcome, finished.standing, finished.result.stage)
-        if self.writer is not None:
+        if self.writer is not None:  # of what is held out, only the counts are kept
+            self.books.add(finished.result, finished.standing)
             self.writer.add(finished.result, finished.standing)
         return finished
 
@@ -374,6 +386,11 @@ def shuffled(groups: list[tuple[Job, ...]], seed: int) -> list[tuple[Job, ...]]:
 def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Finished:
     result = Result(entry.job, entry.suite.config.stage, entry.plan, outcome, None)
     return Finished(result, standing(outcome, entry.plan.excuse, accepted=False))
+
+
+def _lost(cases: int) -> tuple[Breach, ...]:
+    says = f"{cases} fewer cases are held out than in the last whole run; restore them, or change [source] rev"
+    return (Breach(says),) if cases else ()
 
 
 def _moved(workspace: Workspace, before: StoredRun | None, holdout: str) -> tuple[Breach, ...]:

@@ -86,6 +86,15 @@ class HoldOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Protected:
+    """A `[[protect]]`: cases that must stay exact, and that nothing may excuse."""
+
+    cases: tuple[str, ...]
+    reason: str
+    keys: toml.Keys
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A workspace: `folder` holds the harness.toml; `root` is where the source project's tests lie."""
 
@@ -97,6 +106,7 @@ class Config:
     targets: tuple[TargetConfig, ...]
     suites: tuple[SuiteConfig, ...]
     holdout: HoldOut | None = None
+    protected: tuple[Protected, ...] = ()
     faults: list[Fault] = field(default_factory=list)
 
     def target(self, name: str | None) -> TargetConfig:
@@ -118,21 +128,23 @@ def locate(start: Path) -> Path:
     raise UsageError(f"no {NAME} in {start} or above it; go to a workspace, or name one with -C DIR")
 
 
-def load(path: Path) -> Config:
+def load(path: Path, folder: Path | None = None) -> Config:
     """Read a harness.toml. `faults` holds what is wrong with it: the caller adds its own, and raises.
 
+    `folder` is the workspace, where the file is a copy that lies elsewhere.
     What the schema refuses is left out, so that the rest can be checked as well.
     Raises InputError at once where the file is so wrong that nothing more can be said about it.
     """
     document, faults = toml.load(path, "config")
+    home = folder or path.parent
     data = document.data
     stages = tuple(data.get("stages", ()))
     limits = _limits(data.get("limits", {}), Limits())
     source = data.get("source", {})
     config = Config(
         document=document,
-        folder=path.parent,
-        root=_root(source.get("root", "."), document, faults),
+        folder=home,
+        root=_root(source.get("root", "."), home, document, faults),
         rev=source.get("rev"),
         stages=stages,
         targets=tuple(_target(name, table, document, faults) for name, table in data.get("target", {}).items()),
@@ -142,6 +154,11 @@ def load(path: Path) -> Config:
             if "reader" in table
         ),
         holdout=_holdout(data.get("holdout", {})),
+        protected=tuple(
+            Protected(tuple(table["cases"]), table["reason"], ("protect", number))
+            for number, table in enumerate(data.get("protect", ()))
+            if {"cases", "reason"} <= table.keys()
+        ),
         faults=faults,
     )
     faults.extend(_cross_check(config))
@@ -161,10 +178,10 @@ def expand(text: str, document: toml.Document, keys: toml.Keys, faults: list[Fau
     return _VARIABLE.sub(value, text)
 
 
-def _root(text: str, document: toml.Document, faults: list[Fault]) -> Path:
+def _root(text: str, folder: Path, document: toml.Document, faults: list[Fault]) -> Path:
     """Find the source project's folder."""
     before = len(faults)
-    root = document.path.parent / expand(text, document, ("source", "root"), faults)
+    root = folder / expand(text, document, ("source", "root"), faults)
     if len(faults) == before and not root.is_dir():
         says = f"[source] root: there is no folder {root}; correct it"
         faults.append(Fault(document.place("source", "root"), says))

@@ -392,6 +392,17 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Fingerprints of what is one case's own in its plan: the same on every machine, so that a lock can hold them."""
+
+    input: str
+    reference: str
+    rule: str
+    entry: str
+    """`-`, or the status of the skip entry: `todo`, `todo/norun`, `accepted/FINGERPRINT`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that judges one case."""
 
@@ -399,8 +410,15 @@ class Plan:
     excuse: Excuse | None
     canonical: Canonical
     hash: str
+    parts: Parts
     content: tuple[str, str] = ("", "")
     """Hashes of the input and of the references alone: what the source project says."""
+
+    @property
+    def allowed(self) -> Strength:
+        """The weakest pass that it would ever give."""
+        strengths = [check.rule.matcher.allowed for check in self.checks]
+        return min(strengths, key=lambda strength: strength.rank, default=Strength.EXACT)
 
 
 # --- what it means -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness import wire
 from harness.errors import Fault
-from harness.model import Check, ErrorReply, Plan, ReferenceFault
+from harness.model import Check, ErrorReply, Parts, Plan, ReferenceFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,18 +32,36 @@ def fingerprint(shared: Mapping[str, Content], limits: Limits, canonical: Canoni
 
 def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Canonical, common: bytes) -> Plan:
     """Choose the rule for each reference, the first that fits, and hash all that judges the case."""
-    pieces: list[Content] = [common, case.id, case.input or ""]
-    if case.params or case.settings or case.group:
-        pieces.append(dumps([case.params, case.settings, case.group]))
-    checks: list[Check] = []
-    for reference in case.references:
-        rule = _choose(rules, case.name, reference)
-        checks.append(Check(reference, rule))
-        pieces += (reference.name, *reference.contents, rule.spec)
-    if excuse is not None:
-        reply = wire.dumps(wire.saying(excuse.reply)) if excuse.reply is not None else ""
-        pieces += (dumps([excuse.status, excuse.run]), reply)
-    return Plan(tuple(checks), excuse, canonical, _hash(pieces).hexdigest(), content(case))
+    checks = [Check(reference, _choose(rules, case.name, reference)) for reference in case.references]
+    found = content(case)
+    parts = _parts(case, found, [check.rule.spec for check in checks], excuse)
+    whole = ascii([parts.input, parts.reference, parts.rule, parts.entry, case.id])
+    return Plan(
+        tuple(checks), excuse, canonical, blake2b(common + whole.encode(), digest_size=16).hexdigest(), parts, found
+    )
+
+
+def _parts(case: Case, found: tuple[str, str], specs: list[str], excuse: Excuse | None) -> Parts:
+    """Fingerprint what is the case's own; groups and alternatives are rare, and no part of its content."""
+    given, wanted = found
+    if case.group:
+        given = digest(given, case.group)
+    if any(len(reference.contents) > 1 for reference in case.references):
+        wanted = digest(wanted, *(str(len(reference.contents)) for reference in case.references))
+    return Parts(given, wanted, digest(*specs), entry(excuse))
+
+
+def digest(*pieces: Content) -> str:
+    """Fingerprint a list of pieces."""
+    return _hash(list(pieces)).hexdigest()[:_SHORT]
+
+
+def entry(excuse: Excuse | None) -> str:
+    """Write what a skip entry means for a case, without its reason."""
+    if excuse is None:
+        return "-"
+    known = "" if excuse.reply is None else f"/{digest(wire.dumps(wire.saying(excuse.reply)))}"
+    return excuse.status + known + ("" if excuse.run else "/norun")
 
 
 def content(case: Case) -> tuple[str, str]:

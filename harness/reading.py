@@ -149,7 +149,7 @@ class Reading:
     def _suite(self, suite: Suite) -> Iterator[Entry]:
         config = suite.config
         canonical = suite.reader.canonical
-        how = described(self.target, suite)
+        how = described(self.workspace, self.target, suite)
         shared: Mapping[str, Content] = {}
         lent: frozenset[str] = frozenset()
         common = fingerprint(shared, config.limits, canonical, how)

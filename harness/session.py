@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import re
 import sys
@@ -15,7 +16,7 @@ from harness import skiplist, toml
 from harness.errors import Fault, InputError, UsageError
 from harness.model import Json, Rule
 from harness.patterns import compile_glob
-from harness.plan import dumps
+from harness.plan import digest, dumps
 from harness.sandbox import PASSED_ON, environment
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from harness.config import Config, RuleConfig, SuiteConfig, TargetConfig
-    from harness.model import Matcher, Reference, Target
+    from harness.model import Content, Matcher, Reference, Target
     from harness.skiplist import SkipList
 
 
@@ -43,6 +44,8 @@ class Workspace:
 
     config: Config
     suites: tuple[Suite, ...]
+    modules: Mapping[str, str]
+    """The code of somebody's own that reads, drives or judges: fingerprints by path, relative to the workspace."""
 
     @property
     def folder(self) -> Path:
@@ -60,14 +63,18 @@ class Workspace:
 
 def open_workspace(folder: Path) -> Workspace:
     """Find and read the harness.toml in a folder or above it. Raises UsageError, or InputError with every fault."""
-    config = configs.load(configs.locate(folder))
+    return read_workspace(configs.load(configs.locate(folder)))
+
+
+def read_workspace(config: Config) -> Workspace:
+    """Find all that a config names. Raises InputError with every fault."""
     faults = config.faults
     suites = [_suite(config, suite, faults) for suite in config.suites]
     for target in config.targets:
         _check_options(config, "target", target.protocol, target.options, target.keys, "protocol", faults)
     if faults:
         raise InputError(sorted(faults, key=lambda fault: fault.place.line or 0))
-    return Workspace(config, tuple(suite for suite in suites if suite is not None))
+    return Workspace(config, tuple(suite for suite in suites if suite is not None), _own_code(config))
 
 
 def make_target(workspace: Workspace, target: TargetConfig) -> Target:
@@ -83,7 +90,7 @@ def target_environment(workspace: Workspace, target: TargetConfig) -> dict[str, 
     return environment(own, target.pass_env)
 
 
-def described(target: TargetConfig, suite: Suite) -> Json:
+def described(workspace: Workspace, target: TargetConfig, suite: Suite) -> Json:
     """Say how a target is driven for a suite: the part of every plan that no single case decides."""
     return {
         "protocol": target.protocol,
@@ -97,6 +104,35 @@ def described(target: TargetConfig, suite: Suite) -> Json:
         },
         "reader": suite.config.reader,
         "reader_options": suite.config.options,
+        "modules": workspace.modules,
+    }
+
+
+def judging(workspace: Workspace, target: TargetConfig) -> dict[str, str]:
+    """Fingerprint what judges all cases of a target, as the config spells it: the same on every machine."""
+    data = workspace.config.document.data
+    table = data["target"][target.name]
+    parts = {
+        "source": data.get("source", {}),
+        "command": [target.protocol, target.options],
+        "build": target.build,
+        "check": target.check,
+        "environment": [table.get("env", {}), target.pass_env],
+        "suites": table.get("suites"),
+        "protect": data.get("protect", []),
+        "modules": workspace.modules,
+    }
+    return {name: digest(dumps(value)) for name, value in parts.items()}
+
+
+def judging_suite(suite: Suite, shared: Mapping[str, Content]) -> dict[str, str]:
+    """Fingerprint what the cases of one suite have in common."""
+    config = suite.config
+    pieces = [piece for name, content in sorted(shared.items()) for piece in (name, content)]
+    return {
+        "limits": digest(dumps([config.limits.seconds, config.limits.output])),
+        "reader": digest(dumps([config.reader, config.options])),
+        "shared": digest(*pieces),
     }
 
 
@@ -158,6 +194,8 @@ def _rule_fits(
     )
 
 
+_FOREIGN = (sys.prefix, os.path.dirname(__file__))
+"""What may lie in a workspace and is no part of it: a virtual environment, and a checkout of the harness."""
 _FOLDERS = {"reader": "readers", "protocol": "targets", "matcher": "matchers"}
 _NEEDED = {"reader": ("OPTIONS", "read", "canonical"), "protocol": ("OPTIONS", "make"), "matcher": ("OPTIONS", "make")}
 
@@ -173,8 +211,30 @@ def _module(folder: str, name: str, workspace: Path | None = None) -> ModuleType
     if workspace is not None and str(workspace) not in sys.path:
         sys.path.append(str(workspace))
     module, _, inside = name.partition(":")
-    found = importlib.import_module(module)
+    cached, sys.pycache_prefix = sys.pycache_prefix, os.devnull  # what runs is the source that is fingerprinted
+    try:
+        found = importlib.import_module(module)
+    finally:
+        sys.pycache_prefix = cached
     return getattr(found, inside) if inside else found
+
+
+def _own_code(config: Config) -> dict[str, str]:
+    """Fingerprint the modules that the config names, and whatever else of the workspace they have imported."""
+    rules = [rule.matcher for suite in config.suites for rule in suite.rules]
+    names = [*(target.protocol for target in config.targets), *(suite.reader for suite in config.suites), *rules]
+    named = {name.partition(":")[0] for name in names if _is_own(name)}
+    if not named:
+        return {}
+    top = os.path.join(os.path.realpath(config.folder), "")
+    found: dict[str, str] = {}
+    for name, module in list(sys.modules.items()):
+        path = os.path.realpath(getattr(module, "__file__", None) or "/")
+        inside = path.startswith(top) and not path.startswith(tuple(map(os.path.realpath, _FOREIGN)))
+        if os.path.isfile(path) and (inside or name in named):
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, top) if inside else name] = digest(file.read())
+    return dict(sorted(found.items()))
 
 
 def _is_own(name: str) -> bool:

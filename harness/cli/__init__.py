@@ -25,6 +25,7 @@ _COMMANDS = {
     "source": "Follow the source project: what is new, gone, renamed, changed.",
     "holdout": "Name the held-out cases that fail, once all visible ones are green.",
     "record": "Record references from the oracle.",
+    "lock": "Agree to how every case is judged now, and what it comes to.",
 }
 
 _ERROR, _TARGET = 2, 5

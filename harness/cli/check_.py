@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from harness.books import Watch
+    from harness.config import TargetConfig
     from harness.digest.cluster import Cluster
     from harness.events import Event
     from harness.records import StoredResult, StoredRun
@@ -63,6 +65,11 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.option("--shuffle", type=click.IntRange(min=0), metavar="SEED", help="Run in another order.")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, metavar="N", help="Run N times; the worst counts.")
 @click.option("--cluster", metavar="ID", help="Only the cases of this cluster of the last run.")
+@click.option("--against", "ref", metavar="REF", help="Gate what is judged more gently than at this git revision.")
+@click.option(
+    "--allow", multiple=True, metavar="CASE", help="With --against: allow what changed about a case, for good."
+)
+@click.option("--reason", metavar="WHY", help="With --allow: why.")
 @output.options
 @click.pass_obj
 def command(
@@ -81,6 +88,9 @@ def command(
     cluster: str | None,
     budget: int,
     how: output.Format,
+    ref: str | None,
+    allow: tuple[str, ...],
+    reason: str | None,
     *,
     everywhere: bool,
     failed: bool,
@@ -102,14 +112,16 @@ def command(
         if workers is not None:
             target = replace(target, workers=workers)
         selection = replace(chosen(workspace, cases, suites, stages), shard=shard)
-        with closing(Store(workspace.folder)) as store:
+        with closing(Store(workspace.folder)) as store, _base(workspace, target, ref, allow, reason) as watches:
             if failed:
                 selection = replace(selection, ids=_failed(store, target.name))
             if cluster is not None:
                 selection = replace(selection, ids=frozenset(last_cluster(store, target.name, cluster).members))
             if holdout:
                 see_holdout(workspace, whole=selection.whole and max_fail is None)
-            request = Request(target, selection, max_fail, not no_skips, isolate, shuffle, repeat, holdout=holdout)
+            request = Request(
+                target, selection, max_fail, not no_skips, isolate, shuffle, repeat, holdout=holdout, watches=watches
+            )
             completed = run(workspace, request, store)
             tell(store, workspace, completed.run, output.Output(export, junit, how, budget))
     return strongest(completed.verdicts).exit_code
@@ -214,6 +226,28 @@ def _reporter() -> AbstractContextManager[Callable[[Event], None]]:
 
         return live()
     return plain.silent()
+
+
+@contextmanager
+def _base(
+    workspace: Workspace, target: TargetConfig, ref: str | None, allow: tuple[str, ...], reason: str | None
+) -> Iterator[tuple[Watch, ...]]:
+    """Find what to hold the run against, and write down what was allowed once it is over."""
+    if bool(allow) != bool(reason) or (allow and ref is None):
+        raise UsageError("--allow, --reason and --against go together; name the case, the reason and the revision")
+    if ref is None:
+        yield ()
+        return
+    from harness import allow as allowances  # noqa: PLC0415 - only when asked for
+    from harness.against import against, event_base  # noqa: PLC0415
+
+    with against(workspace, target, event_base(os.environ) if ref == "auto" else ref) as watch:
+        watch.allow = allow
+        yield (watch,)
+        if reason is not None:
+            if not watch.granted:
+                raise UsageError(f"--allow {', '.join(allow)}: nothing about it needs to be allowed; leave it out")
+            allowances.add(workspace.folder, target.name, watch.granted, reason)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from harness.model import Verdict, strongest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ONE_WORKSPACE = {"cases", "suites", "stages", "target_name", "failed", "shard", "export", "junit"}
+_ONE_WORKSPACE = {"cases", "suites", "stages", "target_name", "failed", "shard", "export", "junit", "allow", "reason"}
 """Parameters of `check` that mean something in one workspace only."""
 
 

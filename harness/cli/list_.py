@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.check_ import chosen
+from harness.digest.diff import printable
 from harness.reading import Reading
 from harness.session import load_skiplist, open_workspace
 from harness.store import Store
@@ -61,9 +62,9 @@ def command(
         if standing in {None, now}:
             (beyond if config.out_of_scope else counts)[config.name] += 1
             reason = entry.plan.excuse.reason if entry.plan.excuse else config.out_of_scope or ""
-            click.echo(f"{now:13} {case.id}" + (f"  ({reason})" if reason else ""))
+            click.echo(printable(f"{now:13} {case.id}" + (f"  ({reason})" if reason else "")))
     for notice in reading.notices:
-        click.echo(f"note: {notice}")
+        click.echo(printable(f"note: {notice}"))
     held = f" + {reading.held_out} held out" if reading.held_out else ""
     words = f"{counts.total()} case{'' if counts.total() == 1 else 's'}" + _each(counts) + held
     if beyond:

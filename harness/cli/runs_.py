@@ -12,6 +12,7 @@ from harness.check import Request
 from harness.cli import output
 from harness.cli.check_ import run as run_check
 from harness.cli.check_ import tell
+from harness.digest.diff import printable
 from harness.digest.text import by_strength
 from harness.model import strongest
 from harness.session import open_workspace
@@ -39,7 +40,7 @@ def _list(folder: Path, target_name: str | None) -> int:
         counts = run.summary.get("standings", {})
         passed = counts.get("passed", 0) + counts.get("stale", 0)
         took = f"{run.seconds:.2f} s" if run.seconds is not None else "-"
-        what = run.selection or ("whole" if run.state == "complete" else "")
+        what = printable(run.selection) or ("whole" if run.state == "complete" else "")
         how = by_strength(run.summary["achieved"]).strip()
         told = [what, how, *run.summary.get("options", ()), "" if run.state == "complete" else "incomplete"]
         click.echo(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.digest.diff import shorten
+from harness.digest.diff import printable, shorten
 from harness.tokens import estimate
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def fit(first: str, parts: Sequence[Part], left_out: Callable[[int, int], str], 
     All parts are told in their shortest form, in order, as far as that fits; `left_out(parts, cases)` counts the rest.
     Then the first part with cases grows as far as it can, and after it all, step by step.
     """
-    foot = [last] if last else []
+    first, foot = printable(first), [printable(last)] if last else []
     if budget == 0:
-        return [first, *(line for part in parts for line in part.forms[-1]()), *foot]
+        return [first, *(line for part in parts for line in _told(part.forms[-1])), *foot]
     budget = max(budget, FLOOR)
     first = _cut(first, max(_FIRST, budget // 4))
     foot = [line for line in foot if _cost([line]) <= max(_FOOT, budget // 10)]
@@ -62,7 +62,7 @@ def _foremost_first(parts: Sequence[Part], most: int) -> list[Part]:
 
 
 def _from(forms: tuple[Callable[[], list[str]], ...], most: int) -> tuple[Callable[[], list[str]], ...]:
-    longest = max((step for step, form in enumerate(forms) if _cost(form()) <= most), default=0)
+    longest = max((step for step, form in enumerate(forms) if _cost(_told(form)) <= most), default=0)
     return forms[longest:]
 
 
@@ -70,7 +70,7 @@ def _take(parts: Sequence[Part], room: int) -> tuple[list[list[str]], int]:
     """Tell parts in their shortest form up to the first with cases that does not fit; returns what room is left too."""
     told: list[list[str]] = []
     for part in parts:
-        lines = part.forms[0]()
+        lines = _told(part.forms[0])
         price = _cost(lines)
         if price > room:
             if part.cases:
@@ -90,10 +90,15 @@ def _grow(told: list[list[str]], parts: Sequence[Part], room: int) -> None:
         if room < _LEAST:
             return
         if step < len(parts[number].forms):
-            lines = parts[number].forms[step]()
+            lines = _told(parts[number].forms[step])
             more = _cost(lines) - _cost(told[number])
             if more <= room:
                 told[number], room = lines, room - more
+
+
+def _told(form: Callable[[], list[str]]) -> list[str]:
+    """The name of a case, a stage or a file may hold anything."""
+    return [printable(line) for line in form()]
 
 
 def _cut(line: str, most: int) -> str:

@@ -44,13 +44,14 @@ def render(page: Page, *, full: bool) -> str:
 
 def _lines(page: Page, most: int | None) -> Iterator[str]:
     result, detail = page.result, page.detail
-    yield _standing(page)
+    yield printable(_standing(page))
     if page.stale:
-        yield f"note: the case or its rules have changed since that run; {page.typed.command(f'check {page.id}')}"
-    yield f"input      {page.place}"
-    yield from (f"forgiven   {how}" for how in page.forgiven)
+        again = page.typed.command(f"check {page.id}")
+        yield printable(f"note: the case or its rules have changed since that run; {again}")
+    yield printable(f"input      {page.place}")
+    yield from (f"forgiven   {printable(how)}" for how in page.forgiven)
     for reference in detail["references"]:
-        yield f"reference  {reference['place']}  {reference['name']}, judged by {reference['rule']}"
+        yield printable(f"reference  {reference['place']}  {reference['name']}, judged by {reference['rule']}")
     for name in ("params", "settings"):
         if detail[name]:
             yield f"{name:10} {printable(json.dumps(detail[name], ensure_ascii=False))}"
@@ -59,7 +60,7 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
     if result is not None and result.stderr:
         yield from _block("stderr, its own: the case ran alone", result.stderr, most)
     if result is not None and result.standing != "passed":
-        yield f"next: {page.typed.command(f'repro {page.id}')}"
+        yield printable(f"next: {page.typed.command(f'repro {page.id}')}")
 
 
 def _reply(detail: Mapping[str, Json], result: StoredResult | None, most: int | None) -> Iterator[str]:
