@@ -86,7 +86,11 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     began = time.monotonic()
     shards = request.shards
     skips = load_skiplist(workspace, request.target) if request.skips else EMPTY
-    tally = Tally({stage: [0, 0] for stage in workspace.config.stages}, holdout=str(workspace.config.holdout or ""))
+    tally = Tally(
+        {stage: [0, 0] for stage in workspace.config.stages},
+        holdout=str(workspace.config.holdout or ""),
+        options=request.options,
+    )
     new = _new_run(workspace, request, tally.holdout)
     before = store.last_whole(request.target.name) if request.whole else None
     held_before = before.summary.get("held_out", 0) if before is not None and store.comparable(before, new) else 0
@@ -99,7 +103,6 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     ahead = list(islice(entries, READ_AHEAD))
     writer = store.begin(new)
     reading.begun = time.time()
-    tally.options = request.options
     rounds = Rounds(request.repeat, request.repeat - 1)
     course = _Course(workspace, request, stop, writer, tally, rounds, books)
     try:
@@ -107,6 +110,7 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
             yield from course.replay(chain(ahead, entries), shards)
         else:
             yield from course.build()
+            writer.follow(store.red(before), edited=_edited(workspace, request.target, before))
         if shards is None and not tally.target_down and not stop.reason:
             yield from course.run(chain(ahead, entries))
             if request.holdout and not tally.target_down:
@@ -426,6 +430,11 @@ def _new_run(workspace: Workspace, request: Request, holdout: str) -> StoredRun:
         notices=(),
         stderr="",
     )
+
+
+def _edited(workspace: Workspace, target: TargetConfig, before: StoredRun | None) -> bool:
+    """Whether the port may be another one: what is not built may have been edited where we can not see it."""
+    return before is None or not target.build or before.program != _program(workspace, target)
 
 
 def _program(workspace: Workspace, target: TargetConfig) -> dict[str, Json]:

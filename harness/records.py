@@ -68,6 +68,22 @@ class StoredResult:
     detail: Mapping[str, Json] | None
     content: str | None
     """Hashes of the input and of the references, as the source project has them."""
+    red: int
+    """Whole runs in a row, with edits of the port between them, in which it failed."""
+
+
+LETTERS_OF_ONE = 16 * 1024
+"""So much of an input is looked at for what failing ones have in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What went into a case: the beginning of its text (nothing, where it is bytes), params and settings."""
+
+    id: str
+    input: str
+    params: Mapping[str, Json]
+    settings: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,10 @@ class Delta:
     fixed: tuple[str, ...] = ()
     regressed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    """Failed in both, and not in the same way."""
+    unchanged: frozenset[str] = frozenset()
+    """Failed in both, in the same way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +108,6 @@ class Typed:
     target: str = ""
     """` --target NAME`, or nothing for the default target."""
 
-    def command(self, words: str) -> str:
-        """Write a command as it works when pasted."""
-        return f"harness{self.where} {words}{self.target}"
+    def command(self, words: str, *, target: bool = True) -> str:
+        """Write a command as it works when pasted; one that names a run needs no target."""
+        return f"harness{self.where} {words}{self.target if target else ''}"

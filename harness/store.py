@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from heapq import heappush, heappushpop
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from harness import wire
 from harness.errors import StoreError, UsageError
@@ -30,7 +32,7 @@ from harness.model import (
     Strength,
     Unsupported,
 )
-from harness.records import Delta, StoredResult, StoredRun
+from harness.records import LETTERS_OF_ONE, Delta, Given, StoredResult, StoredRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +44,8 @@ FOLDER = ".harness"
 FORMAT = 2
 KEPT_RUNS = 30
 _BATCH = 1000
+_SAMPLE = 500
+"""So many of the passing inputs are kept of a run that has failures: what failing ones have, and they have not."""
 _BATCH_LETTERS = 4 * 1024 * 1024
 _LOCK_SECONDS = 30.0
 
@@ -84,9 +88,16 @@ CREATE TABLE results (
     reply TEXT,
     stderr TEXT,
     detail TEXT,
-    content TEXT
+    content TEXT,
+    red INTEGER NOT NULL
 );
 CREATE INDEX results_by_run ON results (run, id);
+CREATE TABLE passing (
+    run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    given TEXT NOT NULL
+);
+CREATE INDEX passing_by_run ON passing (run);
 CREATE VIEW latest AS
     SELECT * FROM runs
     WHERE number IN (SELECT max(number) FROM runs WHERE whole AND state = 'complete' GROUP BY target);
@@ -174,7 +185,16 @@ class Store:
         """Write results in one transaction."""
         try:
             self._db.execute("BEGIN")
-            self._db.executemany(f"INSERT INTO results VALUES ({', '.join('?' * 19)})", rows)  # noqa: S608 - only question marks
+            self._db.executemany(f"INSERT INTO results VALUES ({', '.join('?' * 20)})", rows)  # noqa: S608 - only question marks
+            self._db.execute("COMMIT")
+        except sqlite3.Error as problem:
+            raise self._broken(problem) from problem
+
+    def write_passing(self, rows: list[tuple[str, str, str]]) -> None:
+        """Write a sample of the passing inputs."""
+        try:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT INTO passing VALUES (?, ?, ?)", rows)
             self._db.execute("COMMIT")
         except sqlite3.Error as problem:
             raise self._broken(problem) from problem
@@ -283,15 +303,40 @@ class Store:
         turned = """SELECT id FROM results AS one WHERE run = ? AND standing NOT IN ('passed', 'stale') AND EXISTS
             (SELECT 1 FROM results WHERE run = ? AND id = one.id AND standing IN ('passed', 'stale')) ORDER BY id"""
         gone = "SELECT id FROM results WHERE run = ? EXCEPT SELECT id FROM results WHERE run = ? ORDER BY id"
-        queries = [(turned, before, run), (turned, run, before)]
-        if before.holdout == run.holdout:  # else what is kept back now would be named
-            queries.append((gone, before, run))
-        return Delta(*(tuple(row["id"] for row in self._query(query, (one.id, two.id))) for query, one, two in queries))
+        both = """SELECT one.id FROM results AS one JOIN results AS two ON two.run = ? AND two.id = one.id
+            WHERE one.run = ? AND one.standing = 'failed' AND two.standing = 'failed'
+            AND (one.outcome = two.outcome AND (one.outcome IN ('timed_out', 'too_large')
+                OR (one.why IS two.why AND one.reply IS two.reply))) = {} ORDER BY one.id"""
+
+        def ids(query: str, one: StoredRun, two: StoredRun) -> tuple[str, ...]:
+            return tuple(row["id"] for row in self._query(query, (one.id, two.id)))
+
+        return Delta(
+            fixed=ids(turned, before, run),
+            regressed=ids(turned, run, before),
+            gone=ids(gone, before, run)
+            if before.holdout == run.holdout
+            else (),  # else what is kept back would be named
+            changed=ids(both.format(0), before, run),
+            unchanged=frozenset(ids(both.format(1), before, run)),
+        )
+
+    def red(self, run: StoredRun | None) -> dict[str, int]:
+        """Say of the cases that failed in a run for how many whole runs they had; nothing where there was no run."""
+        if run is None:
+            return {}
+        rows = self._query("SELECT id, red FROM results WHERE run = ? AND standing = 'failed'", (run.id,))
+        return {row["id"]: row["red"] for row in rows}
 
     def results(self, run: StoredRun, standing: str | None = None) -> Iterator[StoredResult]:
         """Yield a run's results in the order of reading; only those of one standing, where one is given."""
         query = "SELECT * FROM results WHERE run = ?1 AND (?2 IS NULL OR standing = ?2) ORDER BY number"
         yield from map(_result_of, self._query(query, (run.id, standing)))
+
+    def passing(self, run: StoredRun) -> list[Given]:
+        """Return what went into passing cases: all of them, or of many a sample, the same wherever the run is made."""
+        rows = self._query("SELECT id, given FROM passing WHERE run = ? ORDER BY id", (run.id,))
+        return [Given(row["id"], *json.loads(row["given"])) for row in rows]
 
     def result(self, run: StoredRun, case_id: str) -> StoredResult | None:
         """Find one case of a run."""
@@ -314,15 +359,40 @@ class RunWriter:
         self._store = store
         self._rows: list[tuple[Json, ...]] = []
         self._letters = 0
+        self._red: Mapping[str, int] = {}
+        self._edited = True
+        self._failed = False
+        self._passing: list[tuple[int, str, str]] = []
+        """The ids with the smallest hashes, the greatest of them first."""
+
+    def follow(self, red: Mapping[str, int], *, edited: bool) -> None:
+        """Count on from the last whole run: for how many cases had been failing, and whether the port is another."""
+        self._red, self._edited = red, edited
 
     def add(self, result: Result, standing: str) -> None:
         """Add a result. Raises StoreError when a full batch can not be written."""
-        row = _result_row(self.id, result, standing)
+        red = self._red.get(result.job.case.id, 0) + self._edited if standing == "failed" else 0
+        row = _result_row(self.id, result, standing, red)
         self._rows.append(row)
-        reply, stderr, detail = row[-4:-1]  # the others are short
+        reply, stderr, detail = row[-5:-2]  # the others are short
         self._letters += len(reply or "") + len(stderr) + len(detail or "")
+        self._failed = self._failed or standing == "failed"
+        if standing in {"passed", "stale"}:
+            self._sample(row[2], result)
         if len(self._rows) >= _BATCH or self._letters >= _BATCH_LETTERS:
             self.flush()
+
+    def _sample(self, case_id: str, result: Result) -> None:
+        key = -crc32(case_id.encode())
+        if len(self._passing) == _SAMPLE and key <= self._passing[0][0]:
+            return
+        case = result.job.case
+        text = case.input[:LETTERS_OF_ONE] if isinstance(case.input, str) else ""
+        given = (key, case_id, wire.dumps([text, case.params, case.settings]))
+        if len(self._passing) < _SAMPLE:
+            heappush(self._passing, given)
+        else:
+            heappushpop(self._passing, given)
 
     def flush(self) -> None:
         """Write what is waiting."""
@@ -333,6 +403,8 @@ class RunWriter:
     def finish(self, **changes: Json) -> None:
         """Write the last results, and what the run came to."""
         self.flush()
+        if self._failed:
+            self._store.write_passing([(self.id, case_id, given) for _, case_id, given in self._passing])
         self._store.end(
             self.id,
             {
@@ -381,7 +453,7 @@ def _run_of(row: sqlite3.Row) -> StoredRun:
     return StoredRun(**{**plain, **read, **tuples, "whole": bool(plain["whole"])})
 
 
-def _result_row(run: str, result: Result, standing: str) -> tuple[Json, ...]:
+def _result_row(run: str, result: Result, standing: str, red: int) -> tuple[Json, ...]:
     job, outcome, observed, plan = result.job, result.outcome, result.observed, result.plan
     case, excuse = job.case, plan.excuse if plan is not None else None
     passed = outcome if isinstance(outcome, Passed) else None
@@ -408,6 +480,7 @@ def _result_row(run: str, result: Result, standing: str) -> tuple[Json, ...]:
         _clean(observed.stderr) if observed is not None else "",
         wire.dumps(_detail(result)) if failed else None,
         " ".join(plan.content) if plan is not None else None,
+        red,
     )
 
 

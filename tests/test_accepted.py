@@ -93,7 +93,10 @@ def test_the_difference_from_what_was_accepted_is_shown(port: Workspace) -> None
     accept(port, "'got\\nand more\\n'")
     port.write("says", "'got\\nand less\\n'")
     ran = port.run("check")
-    assert "failed: not what was accepted: output differs\n  other.in  line 2: -and more +and less\n" in ran.out
+    assert (
+        "not what was accepted: output differs · other.in\n  | in\n  @@ line 2\n   got\n  -and more\n  +and less\n"
+        in ran.out
+    )
     assert "--- -accepted +got\n@@ line 1\n got\n-and more\n+and less\n" in port.run("show", "other.in").out
 
 
@@ -101,7 +104,7 @@ def test_the_difference_from_an_accepted_error_is_shown_by_field(port: Workspace
     port.write("worker.py", (port.folder / "worker.py").read_text().replace("import pathlib", FAIL))
     accept(port, f"fail({ERROR})")
     port.write("says", f"fail({ERROR.replace('3', '4')})")
-    assert "other.in  line 3: -error line: 3 +error line: 4\n" in port.run("check").out
+    assert "  -error line: 3\n  +error line: 4\n" in port.run("check").out
     assert "-error line: 3\n+error line: 4\n" in port.run("show", "other.in").out
 
 

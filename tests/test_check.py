@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -113,7 +114,10 @@ def test_stages_are_counted_and_told_in_the_order_of_the_port(workspace: Workspa
     workspace.write("harness.toml", text)
     lines = workspace.run("check").out.splitlines()
     assert lines[1] == "one 0/1 · two 0/2"
-    assert [line.split("]")[0] for line in lines if line.startswith("[")] == ["[one", "[two"]
+    assert [line.partition("· ")[2] for line in lines if line.startswith("[")] == ["one/a.in"]
+    assert re.search(r"^two: 2 failed in 1 cluster \(harness digest \w+ --stage two\)$", "\n".join(lines), re.MULTILINE)
+    shown = workspace.run("digest", "--stage", "two").out.splitlines()
+    assert [line.partition("· ")[2] for line in shown if line.startswith("[")] == ["two/b.in"]
     assert lines[-1] == "next: harness show one/a.in"
 
 

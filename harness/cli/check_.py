@@ -8,6 +8,7 @@ import signal
 import sys
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import click
 from harness.check import Request, check
 from harness.cli import output
 from harness.config import locate
-from harness.digest.text import render
+from harness.digest.told import Told, compose
 from harness.errors import UsageError
 from harness.events import Completed
 from harness.model import Verdict, strongest
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 
     from harness.books import Watch
     from harness.config import TargetConfig
+    from harness.digest.cluster import Cluster
     from harness.events import Event
-    from harness.records import StoredRun
+    from harness.records import StoredResult, StoredRun
     from harness.session import Workspace
 
 
@@ -62,6 +64,7 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.option("--isolate", is_flag=True, help="A fresh worker for every case.")
 @click.option("--shuffle", type=click.IntRange(min=0), metavar="SEED", help="Run in another order.")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, metavar="N", help="Run N times; the worst counts.")
+@click.option("--cluster", metavar="ID", help="Only the cases of this cluster of the last run.")
 @click.option("--against", "ref", metavar="REF", help="Gate what is judged more gently than at this git revision.")
 @click.option(
     "--allow", multiple=True, metavar="CASE", help="With --against: allow what changed about a case, for good."
@@ -82,7 +85,9 @@ def command(
     repeat: int,
     export: Path | None,
     junit: Path | None,
-    format: output.Format,  # noqa: A002 - as it is typed
+    cluster: str | None,
+    budget: int,
+    how: output.Format,
     ref: str | None,
     allow: tuple[str, ...],
     reason: str | None,
@@ -101,7 +106,7 @@ def command(
         from harness.cli.every import check_all  # noqa: PLC0415 - only when asked for
 
         return check_all(click.get_current_context(), folder)
-    with output.telling_faults(format):
+    with output.telling_faults(how):
         workspace = open_workspace(folder)
         target = workspace.config.target(target_name)
         if workers is not None:
@@ -110,13 +115,15 @@ def command(
         with closing(Store(workspace.folder)) as store, _base(workspace, target, ref, allow, reason) as watches:
             if failed:
                 selection = replace(selection, ids=_failed(store, target.name))
+            if cluster is not None:
+                selection = replace(selection, ids=frozenset(last_cluster(store, target.name, cluster).members))
             if holdout:
                 see_holdout(workspace, whole=selection.whole and max_fail is None)
             request = Request(
                 target, selection, max_fail, not no_skips, isolate, shuffle, repeat, holdout=holdout, watches=watches
             )
             completed = run(workspace, request, store)
-            tell(store, workspace, completed.run, output.Output(export, junit, format))
+            tell(store, workspace, completed.run, output.Output(export, junit, how, budget))
     return strongest(completed.verdicts).exit_code
 
 
@@ -134,8 +141,7 @@ def run(workspace: Workspace, request: Request, store: Store) -> Completed:
 def tell(store: Store, workspace: Workspace, name: str, wanted: output.Output) -> None:
     """Tell a stored run as it was asked for."""
     found = store.run(name)
-    how = typed(workspace, found.target)
-    output.tell(store, workspace, found, digest_of(store, found, how), how, wanted)
+    output.tell(store, workspace, told(store, found, typed(workspace, found.target)), wanted)
 
 
 def chosen(workspace: Workspace, cases: tuple[str, ...], suites: tuple[str, ...], stages: tuple[str, ...]) -> Selection:
@@ -157,11 +163,27 @@ def see_holdout(workspace: Workspace, *, whole: bool) -> None:
         raise UsageError("--holdout counts all that is held out: counts of a few would tell each; select nothing")
 
 
-def digest_of(store: Store, run: StoredRun, typed: Typed) -> str:
-    """Render the digest of a stored run against its baseline."""
+def told(store: Store, run: StoredRun, typed: Typed, stage: str = "") -> Told:
+    """Put together what the digest of a stored run, against its baseline, is made of."""
     baseline = store.baseline(run) if run.state == "complete" and not run.selection else None
     delta = store.delta(run, baseline) if baseline else Delta()
-    return render(run, store.results(run, "failed"), store.results(run, "stale"), delta, typed)
+    return compose(
+        run, delta, _clusters(store, run), [*store.results(run, "stale")], typed, partial(_look, store, run), stage
+    )
+
+
+def _clusters(store: Store, run: StoredRun) -> list[Cluster]:
+    if run.seconds is not None and not run.summary["standings"].get("failed"):
+        return []
+    from harness.digest.cluster import clusters  # noqa: PLC0415 - 15 ms, and only where something fails
+
+    return clusters(store.results(run, "failed"), store.passing(run))
+
+
+def _look(store: Store, run: StoredRun, case: str) -> StoredResult:
+    found = store.result(run, case)
+    assert found is not None, case  # noqa: S101 - it is of this run
+    return found
 
 
 def typed(workspace: Workspace, target: str) -> Typed:
@@ -173,6 +195,17 @@ def typed(workspace: Workspace, target: str) -> Typed:
     default = workspace.config.target(None).name
     where = "" if here else f" -C {shlex.quote(os.path.relpath(workspace.folder))}"
     return Typed(where, "" if target == default else f" --target {target}")
+
+
+def last_cluster(store: Store, target: str, name: str) -> Cluster:
+    """Find a cluster of the newest run of a target that has it. Raises UsageError."""
+    for run in store.runs():
+        if run.target == target:
+            for cluster in _clusters(store, run):
+                if cluster.id == name:
+                    return cluster
+            break
+    raise UsageError(f"no cluster {name!r} in the last run of {target!r} (harness digest lists them)")
 
 
 def _failed(store: Store, target: str) -> frozenset[str]:

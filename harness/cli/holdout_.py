@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.check import Request, check
-from harness.cli.check_ import digest_of, interruptible, see_holdout, typed
+from harness.cli.check_ import interruptible, see_holdout, told, typed
 from harness.cli.output import print_digest
 from harness.digest.diff import printable, shorten
+from harness.digest.text import BUDGET
 from harness.errors import UsageError
 from harness.events import Completed, Withheld
 from harness.model import Passed, Verdict
@@ -61,7 +62,7 @@ def release(folder: Path, target_name: str | None) -> int:
                     case _:
                         pass
         run = store.run(completed.run)
-        print_digest(digest_of(store, run, typed(workspace, target.name)))
+        print_digest(told(store, run, typed(workspace, target.name)), BUDGET, "auto")
     todo = run.summary["standings"].get("todo", 0)
     if completed.verdicts != (Verdict.PASS,) or todo:
         why = f"{todo} visible cases are todo" if todo else "the visible cases are not green"

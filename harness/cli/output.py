@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, TypeAlias, TypeVar
 import click
 
 from harness.cli import hush
-from harness.digest.text import one_line, texts
+from harness.digest.text import BUDGET, render
 from harness.errors import InputError, Place, UsageError
 from harness.session import load_skiplist
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from harness.digest.told import Told
     from harness.records import StoredResult, StoredRun, Typed
     from harness.reports import github
     from harness.session import Workspace
     from harness.store import Store
 
-Format: TypeAlias = Literal["text", "github"]
+Format: TypeAlias = Literal["auto", "text", "rich", "json", "github"]
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _COMPARED_LETTERS = 64 * 1024
@@ -38,13 +39,26 @@ class Output:
     export: Path | None
     junit: Path | None
     format: Format
+    budget: int
+
+
+_AGENTS = ("NO_COLOR", "AI_AGENT", "CLAUDECODE", "CURSOR_AGENT", "GEMINI_CLI")
+
+budget_option = click.option(
+    "--budget", type=click.IntRange(min=0), default=BUDGET, metavar="N", help="At most N tokens; 0 is everything."
+)
+format_option = click.option(
+    "--format", "how", type=click.Choice(["auto", "text", "rich", "json", "github"]), default="auto",
+    help="How to print the run.",
+)  # fmt: skip
 
 
 def options(command: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Give a command the options `--json`, `--junit` and `--format`."""
+    """Give a command the options `--json`, `--junit`, `--budget` and `--format`."""
     path = click.Path(dir_okay=False, path_type=Path)
     for option in (
-        click.option("--format", type=click.Choice(["text", "github"]), default="text", help="How to print the run."),
+        format_option,
+        budget_option,
         click.option("--junit", type=path, metavar="FILE", help="Write the run as JUnit XML too."),
         click.option("--json", "export", type=path, metavar="FILE", help="Write the run as JSON too."),
     ):
@@ -52,12 +66,13 @@ def options(command: Callable[_P, _R]) -> Callable[_P, _R]:
     return command
 
 
-def tell(store: Store, workspace: Workspace, run: StoredRun, digest: str, typed: Typed, output: Output) -> None:
+def tell(store: Store, workspace: Workspace, told: Told, output: Output) -> None:
     """Print a run, and write the files that were asked for. Raises UsageError when one can not be written."""
+    run, digest = told.run, render(told, output.budget)
     if output.format == "github":
         _github(store, workspace, run, digest)
     else:
-        print_digest(digest)
+        print_digest(told, output.budget, output.format)
     if output.export is not None:
         from harness.reports import export  # noqa: PLC0415 - only when asked for
 
@@ -67,7 +82,7 @@ def tell(store: Store, workspace: Workspace, run: StoredRun, digest: str, typed:
         from harness.reports import junit  # noqa: PLC0415 - only when asked for
 
         with _written("--junit", output.junit):
-            junit.write(output.junit, run, digest, store.results(run), lambda result: _look(run, result, typed))
+            junit.write(output.junit, run, digest, store.results(run), lambda result: _look(run, result, told.typed))
 
 
 @contextmanager
@@ -83,14 +98,25 @@ def telling_faults(how: Format) -> Iterator[None]:
         raise
 
 
-def print_digest(digest: str) -> None:
+def print_digest(told: Told, budget: int, how: Format) -> None:
     """Print it, in colour for a person. A reader that has read enough does not change the verdict."""
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+    if how == "json":
+        from harness.digest.twin import twin  # noqa: PLC0415 - only when asked for
+
+        text = twin(told)
+    else:
+        text = render(told, budget)
+    if how == "rich" or (how == "auto" and sys.stdout.isatty() and not _is_agent()):
         from harness.reports.terminal import paint  # noqa: PLC0415 - rich takes 40 ms
 
-        paint(digest)
+        paint(text)
         return
-    _echo(digest)
+    _echo(text)
+
+
+def _is_agent() -> bool:
+    """Whether a program reads the terminal, or a person who wants no colour."""
+    return any(os.environ.get(name) for name in _AGENTS) or any(name.startswith("CODEX_") for name in os.environ)
 
 
 def _echo(text: str) -> None:
@@ -110,17 +136,21 @@ def _written(option: str, path: Path) -> Iterator[None]:
 
 def _look(run: StoredRun, result: StoredResult, typed: Typed) -> tuple[str, str]:
     """Tell a failure in one line, and as `harness show` does."""
-    from harness.digest.case import Page, render  # noqa: PLC0415 - only when asked for
+    from harness.digest.case import Page  # noqa: PLC0415 - only when asked for
+    from harness.digest.case import render as render_page  # noqa: PLC0415
+    from harness.digest.exemplar import one_line  # noqa: PLC0415
+    from harness.digest.symptom import texts  # noqa: PLC0415
 
     line = one_line(result)
     if result.detail is None or any(len(text or "") > _COMPARED_LETTERS for text in texts(result)):
         return line, line
     page = Page(result.id, result.detail, result.place, run, result, stale=False, typed=typed)
-    return line, render(page, full=False)
+    return line, render_page(page, full=False)
 
 
 def _github(store: Store, workspace: Workspace, run: StoredRun, digest: str) -> None:
-    from harness.reports.github import MOST, Annotation, shielded, summary  # noqa: PLC0415 - only when asked for
+    from harness.digest.exemplar import one_line  # noqa: PLC0415 - only when asked for
+    from harness.reports.github import MOST, Annotation, shielded, summary  # noqa: PLC0415
 
     _echo(shielded(digest))
     found = [

@@ -56,18 +56,20 @@ def _list(folder: Path, target_name: str | None) -> int:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @output.options
 @click.pass_obj
-def merge(folder: Path, files: tuple[Path, ...], export: Path | None, junit: Path | None, format: Format) -> int:  # noqa: A002 - as it is typed
+def merge(
+    folder: Path, files: tuple[Path, ...], export: Path | None, junit: Path | None, how: Format, budget: int
+) -> int:
     """Make one whole run of the shards of a check, each as `check --shard I/N --json FILE` has written it.
 
     Exit code: as of harness check; 4 when a shard is missing, 2 when one is named twice or belongs to another check.
     """
     from harness.shards import load  # noqa: PLC0415 - only to merge
 
-    with output.telling_faults(format):
+    with output.telling_faults(how):
         workspace = open_workspace(folder)
         shards = load(files)
         target = workspace.config.target(shards.first("target"))
         with closing(Store(workspace.folder)) as store:
             completed = run_check(workspace, Request(target, shards=shards), store)
-            tell(store, workspace, completed.run, output.Output(export, junit, format))
+            tell(store, workspace, completed.run, output.Output(export, junit, how, budget))
     return strongest(completed.verdicts).exit_code

@@ -33,6 +33,8 @@ class Page:
     typed: Typed
     excuse: str = ""
     """Its entry in the skip list now."""
+    forgiven: tuple[str, ...] = ()
+    """What it passes only with: rule and normalisation of each."""
 
 
 def render(page: Page, *, full: bool) -> str:
@@ -47,6 +49,7 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
         again = page.typed.command(f"check {page.id}")
         yield printable(f"note: the case or its rules have changed since that run; {again}")
     yield printable(f"input      {page.place}")
+    yield from (f"forgiven   {printable(how)}" for how in page.forgiven)
     for reference in detail["references"]:
         yield printable(f"reference  {reference['place']}  {reference['name']}, judged by {reference['rule']}")
     for name in ("params", "settings"):
@@ -70,6 +73,8 @@ def _reply(detail: Mapping[str, Json], result: StoredResult | None, most: int | 
         yield from _diff("-accepted +got", spelled(detail["accepted"]), spelled(reply), most)
     elif "error" in reply:
         yield from _error(detail, reply["error"], most)
+    elif {"output", "outputs", "value"}.isdisjoint(reply):
+        yield from _ending(detail, reply, most)
     else:
         yield from _compared(detail, reply, most, alike=result is not None and result.outcome != "no_error")
 
@@ -104,6 +109,23 @@ def _compared(detail: Mapping[str, Json], reply: Mapping[str, Json], most: int |
     if not outputs:
         text = printable(json.dumps(reply, ensure_ascii=False))
         yield f"--- got: {text if most is None else shorten(text, _WIDTH)}"
+
+
+def _ending(detail: Mapping[str, Json], reply: Mapping[str, Json], most: int | None) -> Iterator[str]:
+    """Tell what there is in place of an answer; how it ended stands in the first line."""
+    for reference in detail["references"]:
+        yield from _block(f"{reference['name']} wanted", _text(reference["contents"][0]), most)
+    match reply:
+        case {"panic": {"message": str(message), "frames": list(frames)}}:
+            yield from _block("panic", message, most)
+            yield from _cut([f"  in {printable(frame)}" for frame in frames], most)
+        case {"died": {"said": str(said)}} | {"garbage": {"said": str(said)}} if said:
+            yield from _block("it had written", said, most)
+        case {"oversize": {"head": str(head), "tail": str(tail)}}:
+            yield from _block("its reply begins", head, most)
+            yield from _block("and ends", tail, most)
+        case _:
+            pass
 
 
 def _error(detail: Mapping[str, Json], error: Mapping[str, Json], most: int | None) -> Iterator[str]:

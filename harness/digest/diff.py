@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
     from harness.model import Json
 
+_WINDOW = 500
+"""So many lines after the first that differs are compared to find where the first hunk ends."""
+_AROUND = 30
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -72,19 +76,23 @@ def hunks(want: str, got: str, context: int) -> list[str]:
     wanted, found = want.removesuffix("\n").split("\n"), got.removesuffix("\n").split("\n")
     before = _common(wanted, found)
     after = _common(wanted[before:][::-1], found[before:][::-1])
-    middle = Levenshtein.opcodes(wanted[before : len(wanted) - after], found[before : len(found) - after])
-    changes = [op for op in middle if op.tag != "equal"]
-    starts = [op.src_start + before for op in changes]
+    one, other = wanted[before : len(wanted) - after], found[before : len(found) - after]
+    if set(one).isdisjoint(other):  # the slowest to align, and there is nothing to align
+        changes = [(0, len(one), 0, len(other))] if one or other else []
+    else:
+        every = Levenshtein.opcodes(one, other)
+        changes = [(op.src_start, op.src_end, op.dest_start, op.dest_end) for op in every if op.tag != "equal"]
+    starts = [change[0] + before for change in changes]
     lines: list[str] = []
     shown = -1
-    for op, start, following in zip(changes, starts, [*starts, len(wanted)][1:], strict=True):
-        end = op.src_end + before
+    for (_, ends, gets, got_ends), start, following in zip(changes, starts, [*starts, len(wanted)][1:], strict=True):
+        end = ends + before
         first = max(shown, start - context, 0)
         if first > shown:
             lines.append(f"@@ line {first + 1}")
         shown = min(end + context, following)
         lines += [f" {_show(line, visible=False)}" for line in wanted[first:start]]
-        lines += _changed(wanted[start:end], found[op.dest_start + before : op.dest_end + before])
+        lines += _changed(wanted[start:end], found[gets + before : got_ends + before])
         lines += [f" {_show(line, visible=False)}" for line in wanted[end:shown]]
     if want.endswith("\n") != got.endswith("\n"):
         who = "got" if want.endswith("\n") else "wanted"
@@ -97,13 +105,83 @@ def _common(one: list[str], other: list[str]) -> int:
 
 
 def _changed(wanted: list[str], found: list[str]) -> list[str]:
-    """Write replaced lines; where only white space differs, it is made visible."""
-    lines: list[str] = []
-    for number in range(max(len(wanted), len(found))):
-        want, got = wanted[number : number + 1], found[number : number + 1]
-        visible = bool(want and got) and want[0].split() == got[0].split()
-        lines += [mark + _show(line, visible=visible) for mark, pair in (("-", want), ("+", got)) for line in pair]
-    return lines
+    """Write replaced lines, as a block each; where nothing but white space differs, it is made visible."""
+    visible = {
+        number
+        for number, (want, got) in enumerate(zip(wanted, found, strict=False))
+        if want != got and want.split() == got.split()
+    }
+    return [
+        mark + _show(line, visible=number in visible)
+        for mark, side in (("-", wanted), ("+", found))
+        for number, line in enumerate(side)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """The first place where two texts part, as lines: the one before it, what is wanted, what came."""
+
+    line: int
+    before: str | None
+    wanted: tuple[str, ...]
+    found: tuple[str, ...]
+    last: bool
+    """Whether the texts are equal from there on."""
+
+
+def first_hunk(want: str, got: str) -> Hunk | None:
+    r"""Find the first hunk, split at `\n` only; None where the texts differ in nothing but the newline at the end."""
+    from rapidfuzz.distance import Levenshtein  # noqa: PLC0415 - 7 ms, and only where something fails
+
+    wanted, found = want.removesuffix("\n").split("\n"), got.removesuffix("\n").split("\n")
+    before = _common(wanted, found)
+    if before == len(wanted) == len(found):
+        return None
+    one, other = wanted[before : before + _WINDOW], found[before : before + _WINDOW]
+    changes = [op for op in Levenshtein.opcodes(one, other) if op.tag != "equal"]
+    joined = next((n for n in range(1, len(changes)) if changes[n].src_start > changes[n - 1].src_end), len(changes))
+    wants, gets = changes[joined - 1].src_end, changes[joined - 1].dest_end
+    rest = wanted[before + wants :] == found[before + gets :]
+    above = wanted[before - 1] if before else None
+    return Hunk(before + 1, above, tuple(one[:wants]), tuple(other[:gets]), rest)
+
+
+def sides(wanted: tuple[str, ...], found: tuple[str, ...], most: int, width: int) -> list[str]:
+    """Write both sides of a hunk, each cut in the middle to so many lines, with carets below what differs in a line."""
+    changed = _changed([*wanted], [*found])
+    minus, plus = changed[: len(wanted)], changed[len(wanted) :]
+    if len(minus) == len(plus) == 1:
+        return _pair(minus[0], plus[0], width)
+    return [shorten(line, width) for side in (minus, plus) for line in _ends(side, most)]
+
+
+def _ends(lines: list[str], most: int) -> list[str]:
+    """Keep the head and the tail of a side, and say how many lines are between them."""
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], f"{lines[0][0]}… {len(lines) - most} lines …", lines[-1]]
+
+
+def _pair(minus: str, plus: str, width: int) -> list[str]:
+    """Cut two lines to the part that differs, and put carets below it where it is hard to see."""
+    before = next((n for n, (a, b) in enumerate(zip(minus[1:], plus[1:], strict=False)) if a != b), len(minus) - 1)
+    after = next(
+        (n for n, (a, b) in enumerate(zip(minus[:before:-1], plus[:before:-1], strict=False)) if a != b),
+        min(len(minus), len(plus)) - 1 - before,
+    )
+    start = max(0, before - _AROUND) if max(len(minus), len(plus)) > width else 0
+    cut = []
+    for line in (minus, plus):
+        end = len(line) - after
+        stop = min(len(line), max(end + _AROUND, start + width))
+        text = line[1 + start : stop] if len(line) > width else line[1:]
+        more = "…" if len(line) > width and stop < len(line) else ""
+        cut.append(f"{line[0]}{'…' if start else ''}{shorten(text, width)}{more}")
+    changed = max(len(minus), len(plus)) - 1 - before - after
+    if len(minus) > _AROUND and changed <= _AROUND and 4 * changed < len(minus):
+        cut.append(" " * (1 + before - start + (1 if start else 0)) + "^" * max(1, changed))
+    return cut
 
 
 def _show(line: str, *, visible: bool) -> str:

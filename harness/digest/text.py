@@ -2,56 +2,63 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import shlex
+from collections import Counter, defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
-from harness.digest.diff import first_difference, printable, shorten, spelled
+from harness.digest.budget import Part, fit
+from harness.digest.diff import printable, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from harness.digest.told import Told
     from harness.model import Json
-    from harness.records import Delta, StoredResult, StoredRun, Typed
+    from harness.records import Delta, StoredRun
 
-_WIDTH = 150
-_LINES_A_GROUP = 12
+BUDGET = 2000
+"""Tokens, as estimated."""
+_LINES = 12
+_NAMES = 5
 _NOTES_OF_A_SORT = 3
-_END = 12
 _SIGNIFICANT = 0.05
 _SMALLEST_P = 0.001
 
 
-def render(
-    run: StoredRun, failures: Iterable[StoredResult], stale: Iterable[StoredResult], delta: Delta, typed: Typed
-) -> str:
-    """Write the digest of a run; ends with a newline."""
-    lines = [headline(run, delta)]
-    order = [stage for stage, _, _ in run.summary["stages"]]
-    if len(order) > 1 and "PASS" not in run.verdicts:
-        lines.append(" · ".join(f"{stage} {passed}/{scope}" for stage, passed, scope in run.summary["stages"]))
-    gap = run.summary.get("gap")
-    lines += [_gap(gap)] if gap else []
-    lines += _target(run)
-    lines += _some([f"REGRESSED {case}" for case in delta.regressed], "REGRESSED")
-    gone = "gone      {}: it was there in the last whole run; restore it, or change [source] rev"
-    lines += _some([gone.format(case) for case in delta.gone], "gone")
-    listed = "stale     {}: listed ({}), yet it passes; " + typed.command("skip prune")
-    lines += _some([listed.format(result.id, _short(result.reason)) for result in stale], "stale")
-    lines += _some([f"gate      {_breach(one)}" for one in run.summary["breaches"]], "for the gate")
-    # Only what is printed is kept: a reply may be 16 MB, and there may be thousands.
-    groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for result in failures:
-        groups[result.stage, group_of(result)].append((result.id, one_line(result)))
-    ordered = sorted(groups.items(), key=lambda item: (order.index(item[0][0]), -len(item[1]), item[0]))
-    for (stage, group), members in ordered:
-        lines += _group(stage, group, members, typed)
-    lines += _notes(run.notices)
-    if ordered:
-        lines.append(f"next: {typed.command(f'show {ordered[0][1][0][0]}')}")
-    return "\n".join(map(printable, lines)) + "\n"  # the name of a case may hold anything
+def render(told: Told, budget: int) -> str:
+    """Write the digest of a run within so many tokens, 0 for all of it; ends with a newline."""
+    run, summary = told.run, told.run.summary
+    stages = [stage for stage, _, _ in summary["stages"]]
+    parts = []
+    if len(stages) > 1 and "PASS" not in run.verdicts:
+        line = " · ".join(f"{stage} {passed}/{scope}" for stage, passed, scope in summary["stages"])
+        parts.append(Part((lambda: [shorten(line, 400)],)))
+    gap = summary.get("gap")
+    parts.append(Part((lambda: [_gap(gap)] if gap else [],)))
+    parts += [_few(list(_target(run)), "said by the target"), *_changes(told), *_books(told)]
+    now = [one for one in told.clusters if budget == 0 or one.stage == told.stage]
+    if now:
+        from harness.digest.item import part  # noqa: PLC0415 - 15 ms, and only where something fails
+
+        parts += [part(told, one, number, whole=budget == 0) for number, one in enumerate(now)]
+    if budget:
+        parts += _later(told, stages)
+    parts.append(_optional(list(_notes(run.notices))))
+    name = now[0].members[0] if now else ""
+    last = f"next: {told.typed.command(f'show {shlex.quote(printable(name))}')}" if now else ""
+    again = told.typed.command(f"digest {run.id} --budget 0", target=False)
+    lines = fit(
+        headline(run, told.delta, len(told.clusters)),
+        parts,
+        lambda clusters, cases: f"omitted: {_count(clusters)} ({cases} cases): {again}",
+        last,
+        budget,
+    )
+    return "\n".join(lines) + "\n"
 
 
-def headline(run: StoredRun, delta: Delta) -> str:
+def headline(run: StoredRun, delta: Delta, clusters: int) -> str:
     """Write the first line: verdicts and counts."""
     summary = run.summary
     standings: Mapping[str, int] = summary["standings"]
@@ -83,6 +90,8 @@ def headline(run: StoredRun, delta: Delta) -> str:
         "stale": "stale",
     }
     names |= {"not_run": "not run", "not_attempted": "not attempted", "out_of_scope": "out of scope"}
+    if standings.get("failed", 0) > 1:
+        names["failed"] = f"failed in {_count(clusters)}"
     parts += [f"{standings[key]} {name}" for key, name in names.items() if standings.get(key)]
     parts += [f"{summary['held_out']} held out"] if summary.get("held_out") else []
     parts += [f"incomplete: {summary['cut_short']}"] if summary["cut_short"] else []
@@ -105,6 +114,68 @@ def _gap(gap: Mapping[str, Json]) -> str:
     return f"held out  {rates}: a gap of {size} points (95 %: {low} to {high}); {chance} (Fisher's exact test, {p})"
 
 
+def _changes(told: Told) -> list[Part]:
+    delta = told.delta
+    cluster_of = {case: f"[{one.id}]" for one in told.clusters for case in one.members}
+    named = {case: f"{printable(case)} {cluster_of.get(case, '')}".rstrip() for case in delta.regressed}
+    by_cluster = Counter(cluster_of.get(case, "[-]") for case in delta.regressed)
+    counts = ", ".join(
+        f"{count} in {name}" for name, count in sorted(by_cluster.items(), key=lambda item: (-item[1], item[0]))
+    )
+    parts = []
+    if delta.regressed:
+        ids, each = ", ".join(named.values()), [f"REGRESSED {name}" for name in named.values()]
+        parts.append(Part((lambda: [f"REGRESSED {shorten(counts, 400)}"], lambda: [f"REGRESSED {ids}"], lambda: each)))
+    gone = "gone      {}: it was there in the last whole run; restore it, or change [source] rev"
+    parts.append(_few([gone.format(printable(case)) for case in delta.gone], "gone"))
+    stale = {one.id for one in told.stale}
+    fixed = tuple(case for case in delta.fixed if case not in stale)
+    for word, cases in (("fixed", fixed), ("changed", delta.changed)):
+        if cases:
+            some = ", ".join(map(printable, cases[:_NAMES])) + (
+                f" +{len(cases) - _NAMES}" if len(cases) > _NAMES else ""
+            )
+            parts.append(_optional([f"{word:9} {some}{', wrong in another way' if word == 'changed' else ''}"]))
+    return parts
+
+
+def _books(told: Told) -> list[Part]:
+    listed = "stale     {}: listed ({}), yet it passes; " + told.typed.command("skip prune")
+    return [
+        _few([listed.format(printable(result.id), _short(result.reason)) for result in told.stale], "stale"),
+        _few([f"gate      {_breach(one)}" for one in told.run.summary["breaches"]], "for the gate"),
+    ]
+
+
+def _few(lines: list[str], what: str) -> Part:
+    """Tell a number, the first lines, or all."""
+    some = lines if len(lines) <= _LINES else [*lines[: _LINES - 1], f"+{len(lines) - _LINES + 1} more {what}"]
+    return Part(
+        (lambda: [f"{len(lines)} {what}"] if lines else [], lambda: some, *([] if some is lines else [lambda: lines]))
+    )
+
+
+def _count(clusters: int) -> str:
+    return f"{clusters} cluster{'' if clusters == 1 else 's'}"
+
+
+def _optional(lines: list[str]) -> Part:
+    return Part((list, lambda: lines))
+
+
+def _later(told: Told, stages: Sequence[str]) -> list[Part]:
+    """Count what fails in other stages: most of it is an echo of the current one."""
+    parts = []
+    for stage in stages:
+        those = [one for one in told.clusters if one.stage == stage]
+        if those and stage != told.stage:
+            cases = sum(len(one.members) for one in those)
+            how = told.typed.command(f"digest {told.run.id} --stage {stage}", target=False)
+            line = f"{stage}: {cases} failed in {_count(len(those))} ({how})"
+            parts.append(Part((partial(list, [line]),)))
+    return parts
+
+
 def _breach(breach: Mapping[str, Json]) -> str:
     return _short(": ".join(part for part in (breach["place"], breach["case"], breach["says"]) if part))
 
@@ -121,85 +192,12 @@ def _notes(notices: Sequence[str]) -> Iterator[str]:
             yield f"note: {len(alike) - len(shown)} more like this (harness list shows all)"
 
 
-def group_of(result: StoredResult) -> str:
-    """Name what went wrong, without what is the case's own: quoted texts and numbers become holes."""
-    why = result.why or ""
-    return f"{result.outcome}: {shorten(holes(why), 100)}"
-
-
-def holes(text: str) -> str:
-    """Replace quoted texts and numbers, so that alike messages are alike."""
-    out: list[str] = []
-    quote = before = ""
-    for char in printable(text):
-        if quote:
-            if char == quote and before != "\\":
-                quote = ""
-                out.append("_")
-        elif char in "'\"`":
-            quote = char
-        elif char.isdigit():
-            if not out or out[-1] != "#":
-                out.append("#")
-        else:
-            out.append(char)
-        before = char
-    return "".join(out)
-
-
 def _target(run: StoredRun) -> Iterator[str]:
     summary = run.summary
     if summary["target_down"]:
         yield f"target {run.target}: {_short(summary['target_down'])}"
     for line in summary["said"]:
         yield shorten(printable(line), 200)
-
-
-def _group(stage: str, group: str, members: Sequence[tuple[str, str]], typed: Typed) -> Iterator[str]:
-    yield f"[{stage}] x{len(members)} {group}"
-    for case, line in members[:_LINES_A_GROUP]:
-        yield f"  {case.partition('/')[2]}  {line}"
-    if len(members) > _LINES_A_GROUP:
-        rest = members[_LINES_A_GROUP:]
-        names = shorten(", ".join(case.partition("/")[2] for case, _ in rest), _WIDTH)
-        yield f"  +{len(rest)} more: {names} ({typed.command('list --standing failed')})"
-
-
-def _some(lines: list[str], what: str) -> list[str]:
-    """Keep the first lines of a kind, and count the rest."""
-    left = len(lines) - _LINES_A_GROUP
-    return lines if left <= 0 else [*lines[:_LINES_A_GROUP], f"+{left} more {what}"]
-
-
-def one_line(result: StoredResult) -> str:
-    """Say what is wrong with one case, in one line; each side of a difference is cut by itself."""
-    want, got = texts(result)
-    accepted = "accepted" in (result.detail or {})
-    if want is None or got is None or not ((result.why or "").endswith("output differs") or accepted):
-        return shorten(printable(result.why or ""), _WIDTH)
-    if want.rstrip() == got.rstrip():
-        return f"only the end differs: -{want[-_END:]!r} +{got[-_END:]!r}"
-    number, expected, found = first_difference(want, got)
-    half = _WIDTH // 2
-    return f"line {number}: -{shorten(printable(expected), half)} +{shorten(printable(found), half)}"
-
-
-def texts(result: StoredResult) -> tuple[str | None, str | None]:
-    """Return the wanted and the actual text of the output that was compared, where both are text.
-
-    What was accepted is wanted in the place of the references.
-    """
-    detail, reply = result.detail, result.reply
-    if not detail or not reply or not detail["references"]:
-        return None, None
-    if "accepted" in detail:
-        return spelled(detail["accepted"]), spelled(reply)
-    outputs: Json = reply.get("outputs", {"output": reply["output"]} if "output" in reply else {})
-    for reference in detail["references"]:
-        want, got = reference["contents"][0], outputs.get(reference["name"])
-        if isinstance(want, str) and isinstance(got, str) and want != got:
-            return want, got
-    return None, None
 
 
 def _short(text: str | None) -> str:
