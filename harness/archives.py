@@ -87,8 +87,8 @@ class Archive:
         return path in self.members
 
     def read(self, path: str) -> Content | Fault:
-        """Read a file that is there."""
-        return self.members[path][0]
+        """Read a file."""
+        return self.members[path][0] if self.has(path) else Fault(Place(self.file), f"holds no {path}; restore it")
 
     def place(self, path: str) -> Place:
         """Where a file begins."""

@@ -7,6 +7,7 @@ that fit (not those that do not), limits, the format's rule of equality, how the
 from __future__ import annotations
 
 import json
+from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,13 @@ def _parts(case: Case, found: tuple[str, str], specs: list[str], excuse: Excuse 
     given, wanted = found
     if case.group:
         given = digest(given, case.group)
-    return Parts(given, wanted, digest(*specs), entry(excuse))
+    return Parts(given, wanted, _rules(*specs), entry(excuse))
+
+
+@cache
+def _rules(*specs: str) -> str:
+    """Fingerprint the rules of a case: there are few of them, and they judge thousands."""
+    return digest(*specs)
 
 
 def digest(*pieces: Content) -> str:

@@ -15,7 +15,7 @@ from harness.archives import Archive, Folder, unpack
 from harness.errors import Fault, Place
 from harness.files import nothing_fits, shared
 from harness.files import read as read_file
-from harness.model import Case, Found, Json, Misfit, Notice, Reference
+from harness.model import Case, Content, Found, Json, Misfit, Notice, Reference
 from harness.patterns import compile_glob, fixed_folder
 
 if TYPE_CHECKING:
@@ -241,12 +241,11 @@ def _case(
     else:
         for output, (every, patterns) in wanted.outputs.items():
             paths = [beside[pattern] for pattern in patterns]
-            if any(map(tree.has, paths)):
-                reference = _reference(tree, output, paths, every=every)
-                if isinstance(reference, Fault):
-                    faults.append(reference)
-                else:
-                    references = (*references, reference)
+            reference = _reference(tree, output, paths, every=every)
+            if isinstance(reference, Fault):
+                faults.append(reference)
+            elif reference is not None:
+                references = (*references, reference)
             elif output not in wanted.optional:
                 says = f"has no reference: {Place(paths[0])} is missing; record it, or narrow `inputs`"
                 faults.append(Fault(Place(path) if isinstance(tree, Folder) else tree.place(path), says))
@@ -258,14 +257,16 @@ def _case(
     yield from faults
 
 
-def _reference(tree: Tree, output: str, paths: Sequence[str], *, every: bool) -> Reference | Fault:
-    """Read what a case must give: the first of the paths that is there, or all of them as alternatives."""
-    there = [one for one in paths if tree.has(one)]
-    contents = [tree.read(one) for one in (there if every else there[:1])]
-    for content in contents:
+def _reference(tree: Tree, output: str, paths: Sequence[str], *, every: bool) -> Reference | Fault | None:
+    """Read what a case must give: the first of the paths that is there, or all of them as alternatives; or None."""
+    there = paths if len(paths) == 1 else [one for one in paths if tree.has(one)]  # of one, reading it tells
+    contents: list[Content] = []
+    for path in there if every else there[:1]:
+        content = tree.read(path)
         if isinstance(content, Fault):
-            return content
-    return Reference(output, tuple(one for one in contents if not isinstance(one, Fault)), tree.place(there[0]))
+            return content if tree.has(path) else None
+        contents.append(content)
+    return Reference(output, tuple(contents), tree.place(there[0])) if there else None
 
 
 def _inherited(tree: Tree, wanted: _Wanted, path: str, faults: list[Fault]) -> tuple[dict[str, Json], dict[str, Json]]:
