@@ -57,6 +57,8 @@ def brief(result: StoredResult) -> list[str]:
 
 
 def _wrong(result: StoredResult) -> Iterator[str]:
+    if (result.why or "").startswith("flaky "):
+        yield printable((result.why or "").partition(";")[0])
     reply: Mapping[str, Json] = result.reply or {}
     references = (result.detail or {}).get("references") or []
     due = text_of(references[0]["contents"][0]) if references else None

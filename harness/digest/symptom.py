@@ -72,11 +72,12 @@ def symptom(result: StoredResult) -> Symptom:
         due = (text_of(result.detail["references"][0]["contents"][0]) or "")[: 8 * _WIDTH]
         return Symptom(result.outcome, holes(why), _holes_of_numbers(due), function)
     accepted = "accepted" in (result.detail or {})
+    flaky = "flaky: " if why.startswith("flaky ") else ""
     if "output" in reply or "outputs" in reply or accepted:
         want, got = texts(result)
         if want is not None and got is not None:
             sort, exact = difference(want, got)
-            sort = f"not what was accepted: {sort}" if accepted else sort
+            sort = flaky + (f"not what was accepted: {sort}" if accepted else sort)
             return Symptom(result.outcome, sort, exact, function)
     if result.outcome == "unsupported":
         why = f"unsupported: {why}"
