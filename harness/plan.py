@@ -37,10 +37,9 @@ def plan(case: Case, rules: Sequence[Rule], excuse: Excuse | None, canonical: Ca
     checks = [Check(reference, _choose(rules, case.name, reference)) for reference in case.references]
     found = content(case)
     parts = _parts(case, found, [check.rule.spec for check in checks], excuse)
-    whole = ascii([parts.input, parts.reference, parts.rule, parts.entry, case.id])
-    return Plan(
-        tuple(checks), excuse, canonical, blake2b(common + whole.encode(), digest_size=16).hexdigest(), parts, found
-    )
+    # All but the id, which comes last, are of one length or hold no blank: no two plans spell alike.
+    whole = f"{parts.input}{parts.reference}{parts.rule}{parts.entry} {case.id}".encode("utf-8", "surrogatepass")
+    return Plan(tuple(checks), excuse, canonical, blake2b(common + whole, digest_size=16).hexdigest(), parts, found)
 
 
 def _parts(case: Case, found: tuple[str, str], specs: list[str], excuse: Excuse | None) -> Parts:
