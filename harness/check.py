@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 READ_AHEAD = 512
 """So many cases are read, and every fault among them found, before anything is built or started."""
 _LAST_LINES = 12
+_NAMED = 3
 _STDERR_KEPT = 64 * 1024
 
 
@@ -132,7 +133,14 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     tally.gone = reading.gone + lost if whole else 0
     verdicts = decide(tally)
     unused = course.unused(reading.held_rules) if whole else ()
-    notices = [*books.notices(), *reading.notices, *course.oddities, *rounds.notices(), *unused]
+    notices = [
+        *books.notices(),
+        *_differing(writer, None if locked else before),
+        *reading.notices,
+        *course.oddities,
+        *rounds.notices(),
+        *unused,
+    ]
     writer.finish(
         state="incomplete" if tally.cut_short or tally.target_down else "complete",
         seconds=round(time.monotonic() - began, 3)
@@ -383,6 +391,13 @@ def shuffled(groups: list[tuple[Job, ...]], seed: int) -> list[tuple[Job, ...]]:
 def _finished(entry: Entry, outcome: NotRun | NotAttempted | OutOfScope) -> Finished:
     result = Result(entry.job, entry.suite.config.stage, entry.plan, outcome, None)
     return Finished(result, standing(outcome, entry.plan.excuse, accepted=False))
+
+
+def _differing(writer: RunWriter, before: StoredRun | None) -> Iterator[Notice]:
+    """Without a lock nobody has agreed to what a reference says; that it says something else is told all the same."""
+    if before is not None and (cases := writer.differing(before)):
+        names = ", ".join(cases[:_NAMED]) + (f" +{len(cases) - _NAMED}" if len(cases) > _NAMED else "")
+        yield Notice(f"the input or reference of {len(cases)} is another than in run {before.id}: {names}")
 
 
 def _lost(cases: int) -> tuple[Breach, ...]:

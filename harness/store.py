@@ -280,6 +280,12 @@ class Store:
         rows = self._query("SELECT id, content FROM results WHERE run = ? AND content IS NOT NULL", (run.id,))
         return {row["id"]: tuple(row["content"].split(" ")) for row in rows}
 
+    def differing(self, name: str, before: StoredRun) -> list[str]:
+        """List the cases of a run whose input or references are others than in an earlier one."""
+        query = """SELECT now.id FROM results AS now JOIN results AS old ON old.run = ?2 AND old.id = now.id
+            WHERE now.run = ?1 AND now.content <> old.content ORDER BY now.number"""
+        return [row["id"] for row in self._query(query, (name, before.id))]
+
     def ids_before(self, run: StoredRun) -> dict[str, bool]:
         """Map the ids of the last whole run of a target to False: none when it was to read other cases."""
         before = self.last_whole(run.target)
@@ -399,6 +405,11 @@ class RunWriter:
         rows, self._rows, self._letters = self._rows, [], 0
         if rows:
             self._store.write(rows)
+
+    def differing(self, before: StoredRun) -> list[str]:
+        """List the cases whose input or references are others than in an earlier run."""
+        self.flush()
+        return self._store.differing(self.id, before)
 
     def finish(self, **changes: Json) -> None:
         """Write the last results, and what the run came to."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -179,3 +180,15 @@ def test_nothing_that_a_build_starts_outlives_it(workspace: Workspace) -> None:
     assert workspace.run("check").code == 0
     running = [Path("/proc", pid, "cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
     assert not [one for one in running if one.exists() and b"87654" in one.read_bytes()]
+
+
+def test_a_reference_that_is_edited_between_two_runs_is_told_though_nothing_is_locked(workspace: Workspace) -> None:
+    for name in "abcde":
+        workspace.pair(name, name, "the truth")
+    workspace.config(workspace.worker("def render(case): return 'lie'"))
+    workspace.run("check")
+    for name in "abcde":
+        workspace.pair(name, name, "lie")
+    ran = workspace.run("check")
+    note = "note: the input or reference of 5 is another than in run ####: pairs/a.in, pairs/b.in, pairs/c.in +2"
+    assert note in re.sub(r"run [0-9a-f]{4}", "run ####", ran.out)
