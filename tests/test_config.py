@@ -149,7 +149,6 @@ def test_every_fault_is_told_at_once_and_each_with_its_line(tmp_path: Path) -> N
         r"24: target.cmd.command: 'sort' is not a list; correct it",
         r"28: no reader named 'insta_snp'; did you mean 'insta'\?",
         r"29: suite 'lexer': no stage named 'lexr'; did you mean 'lexer'\?",
-        r"31: suite needs 'outputs'; add it",
         r"32: a second suite named 'lexer' \(the first is in line 27\); rename one of them",
         r"35: suite.timeout: '5' is not a number; correct it",
         r"36: suite has no key 'outputz'; did you mean 'outputs'\?",
@@ -250,7 +249,7 @@ def test_a_table_of_the_users_own_may_be_called_like_the_parsers_wrappers(tmp_pa
 def test_an_option_of_another_reader_is_refused(tmp_path: Path) -> None:
     text = MINIMAL + 'snapshots = "{name}.snap"\n'
     line = line_of(text, "snapshots")
-    assert fault(tmp_path, text).startswith(f"{line}: suite has no key 'snapshots'; known here: inputs, ")
+    assert fault(tmp_path, text).startswith(f"{line}: suite has no key 'snapshots'; known here: archive, error, files, inputs, ")
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_what_no_shard_needed_is_noted_and_what_one_needed_is_not(mirror: Worksp
     mirror.config(CAT, rules=rules)
     out = mirror.run("runs", "merge", *shards(mirror, 3)).out
     assert "pairs rule 1 (exact) judges no case" in out
-    assert "no pass needs the normalisation 'never'" in out
+    assert "no pass needs 'never'" in out
     assert "trailing-whitespace" not in out
 
 
