@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench lint clean
+.PHONY: demo demo-loop test bench lint clean
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,9 @@ demo: $(VENV)/ready
 	@echo
 	@echo '$$ harness check --no-skips      # the skip list put aside: what an agent would read'
 	@$(BIN)/harness check --no-skips; test $$? -eq 1
+
+demo-loop: $(VENV)/ready
+	@$(BIN)/python fixtures/night/demo.py
 
 lint: $(VENV)/ready
 	$(BIN)/ruff check

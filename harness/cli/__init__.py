@@ -26,6 +26,9 @@ _COMMANDS = {
     "holdout": "Name the held-out cases that fail, once all visible ones are green.",
     "record": "Record references from the oracle.",
     "lock": "Agree to how every case is judged now, and what it comes to.",
+    "loop": "Fix through the night: run, status, stop, resume, report.",
+    "brief": "Print the brief for the next attempt of an agent.",
+    "block": "Say that a case can not be done.",
 }
 
 _ERROR, _TARGET = 2, 5
