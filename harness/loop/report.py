@@ -114,13 +114,15 @@ def _figures(figures: Json) -> str:
         "messages": "messages", "tools": "tool calls", "tokens_in": "tokens in", "tokens_cached": "cached",
         "tokens_out": "tokens out", "cost": "dollars", "cases_per_dollar": "cases a dollar",
     }  # fmt: skip
-    told = [f"{_number(figures[name])} {word}" for name, word in words.items()]
-    restarts = f"{figures['restarts']} restarts · " if figures["restarts"] else ""
-    return f"{figures['hours']:.2f} hours · {restarts}{' · '.join(told)}"
+    told = [f"{figures['hours']:.2f} hours"]
+    told += [f"{figures['restarts']} restarts"] if figures["restarts"] else []
+    told += [f"{_number(figures[name])} {word}" for name, word in words.items() if figures[name] is not None]
+    unknown = [word for name, word in words.items() if figures[name] is None]
+    return " · ".join(told + ([f"unknown: {', '.join(unknown)}"] if unknown else []))
 
 
-def _number(value: Json) -> str:
-    return "unknown" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
 def _some(names: list[str]) -> str:
