@@ -37,6 +37,22 @@ _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.001
 _KERNEL_LISTS_CHILDREN = Path("/proc/thread-self/children").exists()
 
+_WATCH = """\
+read -r _ && exit
+while :; do
+    found=
+    for one in /proc/[0-9]*; do
+        grep -qsz "^$1" "$one/environ" && kill -9 "${one#/proc/}" && found=1
+    done
+    [ "$found" ] || break
+done
+rm -rf -- "$2"
+"""
+"""What ends the processes of a harness that was killed: it waits for our end of the pipe to close without a word.
+
+A shell, since it starts in a millisecond. What hides its environment gets away from it; not from a nest that is closed.
+"""
+
 FIXED = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1"}
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
@@ -59,6 +75,7 @@ class Nest:
         self._count = 0
         self._living: dict[int, str] = {}
         """The mark of each process that has not been ended."""
+        self._watcher = _watcher(f"{_MARK}={self._name}.", self._folder)
         self._others = frozenset(_children(os.getpid()))
         _control(_PR_SET_DUMPABLE, 0)
         _control(_PR_SET_CHILD_SUBREAPER, 1)
@@ -113,6 +130,9 @@ class Nest:
         survivors = self._sweep(None)
         _control(_PR_SET_CHILD_SUBREAPER, 0)
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._watcher is not None:
+            with suppress(BrokenPipeError):
+                self._watcher.communicate(b"all is well\n")
         if survivors:
             raise HarnessError(_survivors(survivors))
 
@@ -137,6 +157,14 @@ class Nest:
         if sys.platform != "linux":
             orphans += _hidden(mark or f"{self._name}.")
         return orphans
+
+
+def _watcher(mark: str, folder: Path) -> subprocess.Popen[bytes] | None:
+    """Start what ends the processes with this mark and removes their folder, if we are killed; Linux only."""
+    if sys.platform != "linux":
+        return None
+    argv = ["/bin/sh", "-c", _WATCH, "sh", mark, str(folder)]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def _new_folder() -> Path:

@@ -8,14 +8,18 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import environment
+from .conftest import PATIENCE, environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from .conftest import Workspace
 
 ECHO = "def render(case): return case.input"
@@ -192,3 +196,39 @@ def test_a_reference_that_is_edited_between_two_runs_is_told_though_nothing_is_l
     ran = workspace.run("check")
     note = "note: the input or reference of 5 is another than in run ####: pairs/a.in, pairs/b.in, pairs/c.in +2"
     assert note in re.sub(r"run [0-9a-f]{4}", "run ####", ran.out)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_worker_that_reads_nothing_dies_with_a_harness_that_is_killed(workspace: Workspace) -> None:
+    workspace.pair("a", "a", "a")
+    temporary = workspace.folder / "tmp"
+    temporary.mkdir()
+    workspace.config(
+        workspace.program(
+            "import time; open({!r}, 'w').close(); time.sleep(3600)".format(str(workspace.folder / "started"))
+        )
+    )
+    harness = subprocess.Popen(
+        [sys.executable, "-m", "harness", "check"], cwd=workspace.folder, env=environment({"TMPDIR": str(temporary)})
+    )
+    wait_for((workspace.folder / "started").exists)
+    assert [*temporary.iterdir()]
+    harness.kill()
+    harness.wait()
+    program = str(workspace.folder / "program.py").encode()
+    wait_for(lambda: not any(program in command for command in commands()))
+    wait_for(lambda: not [*temporary.iterdir()])
+
+
+def commands() -> Iterator[bytes]:
+    """The command lines of all processes."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            yield Path("/proc", pid, "cmdline").read_bytes()
+
+
+def wait_for(true: Callable[[], object]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < until, "it has not come"
+        time.sleep(0.02)
