@@ -75,7 +75,7 @@ class Night:
         config = (self.folder / "harness.toml").read_text().partition("[loop]")[0]
         table = {"command": [sys.executable, "{workspace}/agent.py"], **keys.pop("agent", {})}
         top = "".join(f"{name} = {json.dumps(value)}\n" for name, value in {"edit": ["port/**"], **keys}.items())
-        own = "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items())
+        own = "".join(f"{name} = {_toml(value)}\n" for name, value in table.items())
         self.workspace.write("harness.toml", f"{config}[loop]\n{top}\n[loop.agent.test]\n{own}")
         self.commit()
 
@@ -135,6 +135,12 @@ class Night:
             if (place in command or where.startswith(place)) and int(pid) != os.getpid():
                 found.append(f"{pid} {command!r}")
         return found
+
+
+def _toml(value: Json) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {json.dumps(one)}" for name, one in value.items()) + " }"
+    return json.dumps(value)
 
 
 def _number(attempt: Json) -> int:
