@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .conftest import PATIENCE, ROOT, Workspace, environment
-from .nights import Night, make
+from .nights import PORT, Night, make
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,6 +149,7 @@ def test_work_on_different_clusters_is_done_at_once_and_judged_on_top_of_what_ha
         path.write_text("".join(lines))
     """)
     night.run("loop", "run", "--workers", "2", "--max-attempts", "2")
+    assert ran.code == 0, ran.err
     outcomes = dict(night.outcomes())
     assert [*outcomes] == ["kept", "discarded"] or [*outcomes] == ["discarded", "kept"]
     assert outcomes["discarded"].endswith("and broke pairs/one.in")
@@ -164,8 +165,8 @@ CHEATS = {
     "renames the references": "os.rename('cases', 'elsewhere'); os.mkdir('cases')",
     "adds a link": "os.symlink('/etc', 'port/link')",
     "adds a repository": "subprocess.run(['git', 'init', '-q', 'port/own']); Path('port/own/x').write_text('')\n"
-    "own = ['git', '-C', 'port/own', '-c', 'user.name=x', '-c', 'user.email=x', 'commit', '-qm', 'x', '--allow-empty']\n"
-    "subprocess.run(own)",
+    "own = ['git', '-C', 'port/own', '-c', 'user.name=x', '-c', 'user.email=x', 'commit', '-qm', 'x']\n"
+    "subprocess.run([*own, '--allow-empty'])",
     "edits CI": "os.makedirs('.github/workflows'); Path('.github/workflows/x.yml').write_text('on: push')",
 }
 
@@ -232,6 +233,35 @@ def test_a_clone_has_no_history_and_no_way_back(night: Night) -> None:
     """)
     night.run("loop", "run", "--max-attempts", "1")
     assert night.report()["others"][0]["summary"].split("\n") == ["1", "-", "-"]
+
+
+def test_held_out_cases_are_nowhere_in_a_clone_and_what_only_knows_the_others_is_discarded(night: Night) -> None:
+    config = (night.folder / "harness.toml").read_text()
+    night.workspace.write("harness.toml", config + '\n[holdout]\nshare = 0.5\nsalt = "s"\nmax_gap = 0.3\n')
+    for number in range(4, 40):
+        night.workspace.pair(f"n{number}", f"n{number}", f"{number}\n")
+    night.workspace.write("port/port.py", PORT.replace('"?"', 'case.input[1:] if len(case.input) == 9 else "?"'))
+    night.agent("""
+        objects = ["git", "cat-file", "--batch-check", "--batch-all-objects"]
+        blobs = subprocess.run(objects, capture_output=True, text=True).stdout.count("blob")
+        print(len(list(Path("cases").glob("*.in"))), blobs)
+        if tried == 0:
+            known = {one.read_text(): one.with_suffix(".out").read_text()[:-1] for one in Path("cases").glob("*.in")}
+            edit("port/port.py", "{", "{" + str(known)[1:-1] + ", ")
+        else:
+            edit("port/port.py", "len(case.input) == 9", 'case.input[0] == "n"')
+            learn("two", 2), learn("three", 3)
+    """)
+    ran = night.run("loop", "run", "--max-attempts", "2")
+    assert ran.code == 0, ran.err
+    outcomes = night.outcomes()
+    assert outcomes[0][0] == "discarded"
+    assert outcomes[0][1].startswith("held-out cases pass ")
+    assert outcomes[1][0] == "kept"
+    assert "held out  " in ran.out
+    files, blobs = map(int, night.report()["kept"][0]["summary"].split())
+    assert 10 < files < 30
+    assert blobs <= 2 * files + len(["agent.py", "harness.toml", ".gitignore", "port/port.py", "port/__init__.py"])
 
 
 def test_an_agent_sees_nothing_of_our_environment_but_what_is_passed_on(night: Night) -> None:

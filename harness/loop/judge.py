@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import skiplist
+from harness import config as configs
+from harness import skipedit, skiplist
 from harness.errors import HarnessError
 from harness.loop import line as lines
 from harness.loop.keeper import keep
@@ -57,6 +58,7 @@ class Checked:
             "cases": len(results),
             "stages": [[stage, passed[stage], cases[stage]] for stage, _, _ in self.summary["stages"]],
             "achieved": {strength.value: achieved[strength] for strength in Strength if achieved[strength]},
+            "held_out": self.summary["gap"],
             "open": dict(Counter(one.stage for one in results if is_open(one))),
         }
 
@@ -74,6 +76,8 @@ def check(folder: Path, target: str, scratch: Path, to: Path, cases: Sequence[st
     Raises HarnessError with its words where it can not be done.
     """
     argv = [sys.executable, "-P", "-m", "harness", "-C", str(folder), "check", "--target", target, "--json", str(to)]
+    if not cases and configs.load(folder / configs.NAME).holdout is not None:
+        argv.append("--holdout")
     environment = {**os.environ, "TMPDIR": str(scratch)}
     with tempfile.TemporaryFile() as said:
         keeper = keep([*argv, "--", *cases], scratch, environment, given=Path(os.devnull), stderr=said, scratch=scratch)
@@ -118,6 +122,9 @@ def compare(before: Checked, after: Checked) -> Compared:
     faults = [after.summary["target_down"], after.summary["cut_short"], *after.summary["checks_failed"]]
     gone = sorted(before.results.keys() - after.results.keys())
     faults += [f"{_names(gone)}: no longer there"] if gone else []
+    was, now = before.summary["gap"], after.summary["gap"]
+    if was is not None and now is not None and now["held_out"][0] < was["held_out"][0]:
+        faults.append(f"{was['held_out'][0] - now['held_out'][0]} fewer held-out cases pass")
     known = [(breach["case"], breach["says"]) for breach in before.summary["breaches"]]
     faults += [
         ": ".join(filter(None, (breach["case"], breach["says"])))
@@ -197,9 +204,9 @@ def judge(
         return Worse(why, compared.gained, compared.broke)
     if read := _readers(workspace, target, scratch, [before.results[name] for name in compared.gained], after):
         return Worse(f"reads its references while it runs: {_names(read)}", compared.gained, cheats=True)
-    stale = [name for name, result in after.results.items() if result.standing == "stale"]
-    pruned = [skiplist.NAME] if stale and prune(workspace / skiplist.NAME, stale) else []
-    paths = [line.inside + name for name in pruned]
+    standings = {name: result.standing for name, result in after.results.items()}
+    stale = "stale" in standings.values()
+    paths = [line.inside + skiplist.NAME] if stale and prune(workspace / skiplist.NAME, target, standings) else []
     made, tree = lines.commit(folder, paths, message(before, after, compared.gained, attempt))
     lines.bring(line, folder)
     return Better(made, tree, after, compared.gained, tuple(sorted(again)))
@@ -259,22 +266,11 @@ def message(before: Checked, after: Checked, gained: Sequence[str], attempt: int
     return f"{head}\n\n{stages}\n\nTurned:\n{names}\n\nHarness-Attempt: {attempt}\n"
 
 
-def prune(path: Path, passing: Sequence[str]) -> bool:
-    """Remove the entries of cases that pass; comments and order stay. Returns whether there were any.
+def prune(path: Path, target: str, standings: Mapping[str, str]) -> bool:
+    """Take out the entries of a target that its passes have made needless; returns whether there were any."""
+    default = configs.load(path.with_name(configs.NAME)).target(None).name
 
-    An entry for several targets, or a glob, is left to a person.
-    """
-    import tomlrt  # noqa: PLC0415 - few attempts make entries stale
+    def decide(entries: tuple[skipedit.Listed, ...]) -> skipedit.Change:
+        return skipedit.needless([one for one in entries if (one.target or default) == target], standings)
 
-    document = tomlrt.loads(path.read_text(encoding="utf-8"))
-    found = [
-        (status, name)
-        for status in ("todo", "accepted", "unsupported")
-        for name in passing
-        if name in document.get(status, {}) and not isinstance(document[status][name], list)
-    ]
-    for status, name in found:
-        del document[status][name]
-    if found:
-        path.write_text(tomlrt.dumps(document), encoding="utf-8")
-    return bool(found)
+    return bool(skipedit.edit(path, decide).gone)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from git import Actor, GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
+from git import Actor, Git, GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
 
 from harness.errors import HarnessError, UsageError
 
@@ -89,6 +89,15 @@ def clone_for_agent(line: Line, to: Path) -> None:
         clone.git.remote("remove", "origin")
 
 
+def forget_history(clone: Path) -> None:
+    """Begin a clone's history anew with what is in its work tree: what was removed from it is nowhere in it."""
+    remove(clone / ".git")
+    Git(clone).init("--template=", "--quiet")
+    with closing(Repo(clone)) as repo:
+        repo.git.add("--all")
+        repo.index.commit("The port, as it is", author=_AUTHOR, committer=_AUTHOR, skip_hooks=True)
+
+
 def checkout(line: Line, commit: str, to: Path) -> None:
     """Make a clean checkout to judge in; it borrows the main repository's objects."""
     with closing(Repo(line.root)) as repo:
@@ -97,8 +106,8 @@ def checkout(line: Line, commit: str, to: Path) -> None:
         clone.git.checkout("--quiet", "--detach", commit)
 
 
-def work_of(line: Line, base: str, clone: Path, scratch: Path) -> tuple[bytes, list[Touched]]:
-    """Read what an agent has changed: as a patch, and path by path.
+def work_of(line: Line, base: str, clone: Path, scratch: Path, withheld: Sequence[str]) -> tuple[bytes, list[Touched]]:
+    """Read what an agent has changed: as a patch, and path by path. What was withheld from it is as it was.
 
     Raises GitCommandError for what git can not read.
     """
@@ -114,6 +123,8 @@ def work_of(line: Line, base: str, clone: Path, scratch: Path) -> tuple[bytes, l
         )
         repo.git.execute(["git", "read-tree", base])
         repo.git.execute(["git", "-C", str(clone), "add", "--all", "."])
+        if withheld:
+            repo.git.execute(["git", "--literal-pathspecs", "reset", "--quiet", base, "--", *withheld])
         diff = ["git", "diff-index", "--cached", "--no-renames", "--no-ext-diff", "--no-textconv"]
         patch: bytes = repo.git.execute(
             [*diff, "--binary", base], stdout_as_string=False, strip_newline_in_stdout=False

@@ -26,6 +26,7 @@ from harness.loop.brief import brief
 from harness.loop.crew import Crew, Delayed, Ended, describe
 from harness.loop.journal import Closed, Judged, Measured, Met, Started, Stopped, Ticked, Used, Worked
 from harness.loop.state import choose, fold, over
+from harness.loop.withhold import withhold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +61,8 @@ class Night:
         self.target = self.state.began.target
         self.scratch = Path(self.state.scratch[-1])
         self.records = journal.folder / "loop"
+        self.withheld: dict[int, list[str]] = {}
+        """What each agent at work was not given."""
 
     # --- the heart ---
 
@@ -116,6 +119,10 @@ class Night:
         (folder / "state").mkdir(parents=True)
         record.mkdir(parents=True, exist_ok=True)
         lines.clone_for_agent(self.line, folder / "clone")
+        held = withhold(folder / "clone" / self.line.inside, self.target)
+        if held:
+            lines.forget_history(folder / "clone")
+        self.withheld[number] = [self.line.inside + path for path in held]
         text = brief(self.settings.globs, cluster, state.counts, notes)
         for path in (folder / "state", record):
             (path / "brief.md").write_text(text, encoding="utf-8")
@@ -130,7 +137,9 @@ class Night:
         folder, record = self.scratch / str(number), self.records / str(number)
         patch, found = b"", list[str]()
         try:
-            patch, touched = lines.work_of(self.line, attempt.started.base, folder / "clone", folder)
+            patch, touched = lines.work_of(
+                self.line, attempt.started.base, folder / "clone", folder, self.withheld.pop(number)
+            )
             found = guard.violations(touched, self.settings.edit, self.line.inside)
         except GitCommandError as problem:
             found = [f"its work can not be read: {' '.join(str(problem.stderr).split())[:200]}"]

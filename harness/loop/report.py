@@ -85,6 +85,8 @@ def _text(report: Json) -> Iterator[str]:
     for stage, passed, cases in end.get("stages", ()):
         yield f"  {stage}  {before.get(stage, 0)} -> {passed} of {cases}"
     yield "strength: " + (", ".join(f"{count} {name}" for name, count in end.get("achieved", {}).items()) or "none")
+    if end.get("held_out"):
+        yield _held_out(end["held_out"])
     if not report["sandbox"].startswith("bubblewrap"):
         yield f"WARNING {report['sandbox']}: agents and targets could reach everything that you can"
     outcomes = Counter(one["outcome"] for one in report["others"])
@@ -103,6 +105,11 @@ def _text(report: Json) -> Iterator[str]:
         yield f"blocked: {case}: {reason}"
     yield _figures(figures)
     yield f"{report['branch']} {report['base'][:8]}..{report['head'][:8]} · agent {report['agent']}"
+
+
+def _held_out(gap: Json) -> str:
+    (held, of), (visible, cases) = gap["held_out"], gap["visible"]
+    return f"held out  {held}/{of} pass, visible {visible}/{cases}: a gap of {100 * gap['size']:.1f} points"
 
 
 def _reason(stopped: Json) -> str:
@@ -150,6 +157,8 @@ def _markdown(report: Json) -> Iterator[str]:
     yield f"Sandbox: **{report['sandbox']}**. {_figures(report['figures'])}."
     yield ""
     yield f"`{report['branch']}` {report['base'][:8]}..{report['head'][:8]}, agent {report['agent']}."
+    if end.get("held_out"):
+        yield from ("", _held_out(end["held_out"]) + ".")
     if report["kept"]:
         yield from ("", "## Kept", "", "| commit | attempt | cases |", "| --- | --: | --- |")
         yield from (f"| {one['commit'][:8]} | {one['attempt']} | {_some(one['gained'])} |" for one in report["kept"])
