@@ -149,7 +149,6 @@ def test_work_on_different_clusters_is_done_at_once_and_judged_on_top_of_what_ha
         path.write_text("".join(lines))
     """)
     night.run("loop", "run", "--workers", "2", "--max-attempts", "2")
-    assert ran.code == 0, ran.err
     outcomes = dict(night.outcomes())
     assert [*outcomes] == ["kept", "discarded"] or [*outcomes] == ["discarded", "kept"]
     assert outcomes["discarded"].endswith("and broke pairs/one.in")
