@@ -119,7 +119,7 @@ format = 1
 "pairs/unsupported.in" = "there are no macros"
 [flaky]
 "pairs/flaky.in" = "depends on the time of day"
-"""  # noqa: E501 - an entry is one line
+"""
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.digest.diff import printable, shorten
-from harness.digest.text import one_line
+from harness.digest.exemplar import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

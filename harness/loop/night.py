@@ -79,14 +79,17 @@ class Night:
 
     def _drive(self, crew: Crew) -> Stopped:
         """Choose, begin, hear, take: until it is over."""
+        changed, cluster = True, None
         while True:
-            cluster = choose(self.main.results.values(), self._stages(), self.state)
+            if changed:
+                cluster, changed = choose(self.main.results.values(), self._stages(), self.state), False
             stopped = Stopped("stopped", "by hand") if self.stop.reason else None
             reason = stopped or over(self.state, self.goal, left=cluster is not None)
             if reason is not None:
                 return reason
             if cluster is not None and self._may_begin():
                 self._begin(crew, cluster)
+                changed = True
                 continue
             match crew.hear(_HEAR_SECONDS):
                 case (number, Usage() as usage):
@@ -95,6 +98,7 @@ class Night:
                     self._add(Met(number, describe(fault), seconds))
                 case (number, Ended() as ended):
                     self._take(self.state.attempts[number], ended)
+                    changed = True
                 case None if time.time() - self.state.since > _TICK_SECONDS:
                     self._add(Ticked())
                 case None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from harness.digest.text import group_of
+from harness.digest.cluster import clusters
 from harness.loop.agent import Usage
 from harness.loop.journal import (
     Began,
@@ -182,22 +182,14 @@ class Cluster:
         return [result.id for result in self.results]
 
 
-def cluster_key(result: StoredResult) -> str:
-    """Name the likely root cause of a failure."""
-    return group_of(result)
-
-
 def choose(results: Iterable[StoredResult], stages: list[str], state: State) -> Cluster | None:
     """Choose what to try next: the largest cluster of the first stage that has one, and nothing that is being tried."""
     beyond = state.parked | state.blocked.keys() | {case for one in state.open for case in one.started.cases}
-    groups: dict[tuple[int, str, str], list[StoredResult]] = defaultdict(list)
-    for result in results:
-        if is_open(result) and result.id not in beyond:
-            groups[stages.index(result.stage), cluster_key(result), result.stage].append(result)
-    if not groups:
-        return None
-    (_, key, stage), members = min(groups.items(), key=lambda group: (group[0][0], -len(group[1]), group[0][1]))
-    return Cluster(key, stage, tuple(members))
+    left = {result.id: result for result in results if is_open(result) and result.id not in beyond}
+    found = min(
+        clusters(left.values(), ()), key=lambda one: (stages.index(one.stage), -len(one.members), one.id), default=None
+    )
+    return Cluster(found.title, found.stage, tuple(left[case] for case in sorted(found.members))) if found else None
 
 
 def is_open(result: StoredResult) -> bool:
