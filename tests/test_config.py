@@ -249,7 +249,9 @@ def test_a_table_of_the_users_own_may_be_called_like_the_parsers_wrappers(tmp_pa
 def test_an_option_of_another_reader_is_refused(tmp_path: Path) -> None:
     text = MINIMAL + 'snapshots = "{name}.snap"\n'
     line = line_of(text, "snapshots")
-    assert fault(tmp_path, text).startswith(f"{line}: suite has no key 'snapshots'; known here: archive, error, files, inputs, ")
+    assert fault(tmp_path, text).startswith(
+        f"{line}: suite has no key 'snapshots'; known here: archive, error, files, inputs, "
+    )
 
 
 @pytest.mark.parametrize(

@@ -441,7 +441,7 @@ def test_the_brief_begins_with_what_is_the_same_for_all_and_is_the_same_twice(ni
     assert first == second
     head, _, task = first.partition("## Your task")
     assert "You may edit: port/**" in head
-    assert "pairs/two.in  line 1: -2 +?" in task
+    assert "pairs/three.in  line 1: -3 +?" in task
 
 
 def test_the_brief_inside_an_attempt_is_that_attempts(night: Night) -> None:
