@@ -50,7 +50,7 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str | None)
     return (int(number), int(of)) if value is not None else None
 
 
-_YOUNG = 50_000
+_YOUNG = 10_000
 """So many objects are made before the first look for cycles."""
 
 

@@ -7,25 +7,25 @@ import os
 import signal
 from contextlib import closing
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from harness.cli.check_ import interruptible
 from harness.errors import UsageError
-from harness.loop import line as lines
+from harness.loop.jail import Jail, find_jail
 from harness.loop.journal import Began, Journal, Resumed, Stopped, holder, lock
 from harness.loop.report import as_json, markdown, text
+from harness.loop.scratch import new_scratch, remove
 from harness.loop.settings import Budgets, goal, seconds, settings
 from harness.loop.state import State, exhausted, fold
 from harness.session import open_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from typing import Any
 
-    from harness.loop.jail import Jail
     from harness.loop.line import Line
     from harness.loop.settings import Settings
     from harness.session import Workspace
@@ -74,6 +74,8 @@ def run(
     Budgets hold for the whole loop, restarts included; without one it has eight hours. Exit code 0 when the goal is
     reached, 1 when not.
     """
+    from harness.loop import line as lines  # noqa: PLC0415 - git takes 100 ms
+
     workspace, chosen, found = _prepared(folder, agent)
     target = workspace.config.target(target_name).name
     wanted = goal(until, workspace)
@@ -85,9 +87,7 @@ def run(
         before = fold(journal.steps())
         if before.began is not None and before.stopped is None:
             raise UsageError("a loop is unfinished here; harness loop resume, or harness loop stop to give it up")
-        from harness.loop.night import new_scratch  # noqa: PLC0415 - git takes 100 ms
-
-        lines.remove(journal.folder / "loop")
+        remove(journal.folder / "loop")
         journal.add(
             Began(
                 chosen.name,
@@ -116,6 +116,8 @@ def resume(
     workers: int | None,
 ) -> int:
     """Go on with a loop that was killed or has stopped, with the same budgets, or with those that are named."""
+    from harness.loop import line as lines  # noqa: PLC0415 - git takes 100 ms
+
     with lock(folder := open_workspace(folder).folder), closing(Journal(folder)) as journal:
         state = _state(journal)
         workspace, chosen, found = _prepared(folder, state.began.agent if state.began else None)
@@ -128,8 +130,6 @@ def resume(
             raise UsageError(
                 f"{line.root}: is on {line.branch}, not where the loop works; git switch {state.began.branch}"
             )
-        from harness.loop.night import new_scratch  # noqa: PLC0415 - git takes 100 ms
-
         count = workers or (state.began.workers if state.began else 1)
         journal.add(Resumed(new_scratch(), asdict(budgets), count, found.name))
         return _work(workspace, journal, line, chosen, found)
@@ -173,9 +173,7 @@ def stop(folder: Path) -> int:
         state = _state(journal)
         if state.stopped is None:
             for scratch in state.scratch:
-                from pathlib import Path  # noqa: PLC0415 - for this only
-
-                lines.remove(Path(scratch))
+                remove(Path(scratch))
             journal.add(Stopped("stopped", "given up"))
     click.echo("no loop runs here")
     return 0
@@ -206,8 +204,6 @@ def _state(journal: Journal) -> State:
 
 
 def _prepared(folder: Path, agent: str | None) -> tuple[Workspace, Settings, Jail]:
-    from harness.loop.jail import find_jail  # noqa: PLC0415 - with its neighbours
-
     workspace = open_workspace(folder)
     chosen = settings(workspace, agent)
     return workspace, chosen, find_jail(chosen.sandbox)

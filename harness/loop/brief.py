@@ -48,7 +48,12 @@ End with one paragraph: what was wrong, what you changed, what is left. If you f
 def brief(globs: Sequence[str], cluster: Cluster, counts: Json, notes: Sequence[Attempt]) -> str:
     """Write the brief for a cluster; `counts` are the main line's, `notes` the earlier attempts at its cases."""
     lines = [_RULES.format(globs=", ".join(globs))]
-    lines += ["## Your task", "", f"{len(cluster.results)} cases of {cluster.stage}: {cluster.key}", ""]
+    lines += [
+        "## Your task",
+        "",
+        f"{len(cluster.results)} case{'s' * (len(cluster.results) > 1)} of {cluster.stage}: {cluster.key}",
+        "",
+    ]
     for result in cluster.results[:_CASES]:
         lines.append(f"  {result.id}  {one_line(result)}")
     if len(cluster.results) > _CASES:

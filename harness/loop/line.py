@@ -7,7 +7,6 @@ repository's git folder, an index and an object store of our own.
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from git import Actor, Git, GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
 
 from harness.errors import HarnessError, UsageError
+from harness.loop.scratch import remove
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,16 +197,3 @@ def unlock(line: Line) -> None:
     for lock in (folder / "index.lock", folder / "HEAD.lock", common / f"refs/heads/{line.branch}.lock"):
         with suppress(FileNotFoundError):
             lock.unlink()
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder, what an agent has made unreadable in it too."""
-
-    def insist(act: object, path: str, _error: object) -> None:
-        os.chmod(os.path.dirname(path), 0o700)
-        with suppress(OSError):
-            os.chmod(path, 0o700)
-            (os.rmdir if act is os.rmdir else os.unlink)(path)
-
-    if folder.exists():
-        shutil.rmtree(folder, onerror=insist)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import time
 from contextlib import closing
 from dataclasses import asdict
@@ -25,6 +24,7 @@ from harness.loop.agent import Task, Unavailable, Usage
 from harness.loop.brief import brief
 from harness.loop.crew import Crew, Delayed, Ended, describe
 from harness.loop.journal import Closed, Judged, Measured, Met, Started, Stopped, Ticked, Used, Worked
+from harness.loop.scratch import remove
 from harness.loop.state import choose, fold, over
 from harness.loop.withhold import withhold
 
@@ -40,11 +40,6 @@ if TYPE_CHECKING:
 _HEAR_SECONDS = 0.25
 _TICK_SECONDS = 30.0
 """How much of its time a loop that is killed may forget."""
-
-
-def new_scratch() -> str:
-    """Name a folder for the clones of a loop: it is in the journal before it is made, so that none is left behind."""
-    return str(Path(tempfile.gettempdir()).resolve() / f"harness-loop-{os.urandom(6).hex()}")
 
 
 class Night:
@@ -76,7 +71,7 @@ class Night:
             self._add(Stopped("error", str(problem)))
             raise
         finally:
-            lines.remove(self.scratch)
+            remove(self.scratch)
         for attempt in self.state.open:
             self._close(attempt, "lost", f"the loop ended: {reason.says}")
         self._add(reason)
@@ -84,14 +79,17 @@ class Night:
 
     def _drive(self, crew: Crew) -> Stopped:
         """Choose, begin, hear, take: until it is over."""
+        changed, cluster = True, None
         while True:
-            cluster = choose(self.main.results.values(), self._stages(), self.state)
+            if changed:
+                cluster, changed = choose(self.main.results.values(), self._stages(), self.state), False
             stopped = Stopped("stopped", "by hand") if self.stop.reason else None
             reason = stopped or over(self.state, self.goal, left=cluster is not None)
             if reason is not None:
                 return reason
             if cluster is not None and self._may_begin():
                 self._begin(crew, cluster)
+                changed = True
                 continue
             match crew.hear(_HEAR_SECONDS):
                 case (number, Usage() as usage):
@@ -100,6 +98,7 @@ class Night:
                     self._add(Met(number, describe(fault), seconds))
                 case (number, Ended() as ended):
                     self._take(self.state.attempts[number], ended)
+                    changed = True
                 case None if time.time() - self.state.since > _TICK_SECONDS:
                     self._add(Ticked())
                 case None:
@@ -150,7 +149,7 @@ class Night:
         stops = isinstance(ended.fault, Unavailable)
         path = str(record / "work.patch") if patch else ""
         self._add(Worked(number, ended.seconds, ended.summary, fault, stops, path, found, blocked))
-        lines.remove(folder)
+        remove(folder)
         self._settle(attempt)
 
     def _settle(self, attempt: Attempt) -> None:
@@ -174,7 +173,7 @@ class Night:
         folder, run = self.scratch / f"judge-{number}", self.records / f"run-{number}.json"
         folder.mkdir(parents=True)
         found = judge.judge(self.line, state.head, patch, self.main, self.target, number, folder, run)
-        lines.remove(folder)
+        remove(folder)
         match found:
             case judge.Worse(why, gained, broke, cheats):
                 run.unlink(missing_ok=True)
@@ -203,7 +202,7 @@ class Night:
     def _recover(self) -> None:
         """Bring to its end what a killed loop was about, and know what the main line passes."""
         for scratch in self.state.scratch:
-            lines.remove(Path(scratch))
+            remove(Path(scratch))
         self.scratch.mkdir()
         self.records.mkdir(parents=True, exist_ok=True)
         if not self.state.run:
@@ -220,7 +219,7 @@ class Night:
         folder.mkdir()
         lines.checkout(self.line, self.state.head, folder / "judge")
         checked = judge.check(folder / "judge" / self.line.inside, self.target, folder, run)
-        lines.remove(folder)
+        remove(folder)
         if checked.summary["target_down"] or checked.summary["cut_short"]:
             why = checked.summary["target_down"] or checked.summary["cut_short"]
             raise HarnessError(f"{self.line.branch} can not be checked in a clean checkout: {why}")

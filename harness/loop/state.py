@@ -186,11 +186,10 @@ def choose(results: Iterable[StoredResult], stages: list[str], state: State) -> 
     """Choose what to try next: the largest cluster of the first stage that has one, and nothing that is being tried."""
     beyond = state.parked | state.blocked.keys() | {case for one in state.open for case in one.started.cases}
     left = {result.id: result for result in results if is_open(result) and result.id not in beyond}
-    found = clusters(left.values(), ())
-    if not found:
-        return None
-    best = min(found, key=lambda one: (stages.index(one.stage), -len(one.members), one.id))
-    return Cluster(best.title, best.stage, tuple(left[case] for case in best.members))
+    found = min(
+        clusters(left.values(), ()), key=lambda one: (stages.index(one.stage), -len(one.members), one.id), default=None
+    )
+    return Cluster(found.title, found.stage, tuple(left[case] for case in sorted(found.members))) if found else None
 
 
 def is_open(result: StoredResult) -> bool:
