@@ -68,8 +68,12 @@ def _wrong(result: StoredResult) -> Iterator[str]:
             yield from _compared(want, got)
         case "failed" if "error" in reply:
             yield from _fields(result.why or "")
+        case "failed" if want is not None and got is not None:
+            if not (result.why or "").endswith("output differs"):  # what its matcher says of it
+                yield shorten(printable(result.why or ""), 2 * _WIDTH)
+            yield from _compared(want, got)
         case "failed":
-            yield from _compared(want, got) if want is not None and got is not None else _fields(result.why or "")
+            yield from _fields(result.why or "")
         case "raised":
             yield from _heads("-", due or "")
             yield f"+error {_error(reply.get('error', {}))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -28,9 +29,40 @@ class OneShot:
         return self.left.pop(0)
 
 
-def get_args(*args: object, **kwargs: object) -> list[object]:
+class Values(list[object]):
+    """A list that prints as templates print it."""
+
+    def __repr__(self) -> str:
+        return literal(self)
+
+
+@ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)  # type: ignore[untyped-decorator]
+def called(_: object, args: tuple[object, ...], kwargs: int | None) -> list[object]:
     """Give back what a template calls it with, keywords as a map at the end."""
-    return [*args, kwargs] if kwargs else [*args]
+    given = ctypes.cast(kwargs, ctypes.py_object).value if kwargs else None
+    return Values([*args, given] if given else args)
+
+
+class Method(ctypes.Structure):
+    """CPython's `PyMethodDef`."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+# A function in Python takes no keyword that is not a string, and templates may say `**{8: 8}`; one in C takes any.
+METH_VARARGS, METH_KEYWORDS = 1, 2
+METHOD = Method(b"get_args", ctypes.cast(called, ctypes.c_void_p), METH_VARARGS | METH_KEYWORDS, None)
+ctypes.pythonapi.PyCFunction_NewEx.restype = ctypes.py_object
+get_args = ctypes.pythonapi.PyCFunction_NewEx(ctypes.byref(METHOD), None, None)
+
+ADDED_FILTERS = ("filesizeformat", "pluralize", "striptags", "truncate", "wordwrap")
+ADDED_GLOBALS = ("cycler", "joiner")
+"""What the wheel adds to the engine, and `debug()` would list."""
 
 
 def literal(value: object) -> str:
@@ -82,6 +114,10 @@ def render(case: Case) -> str:
         pycompat=False,
         **case.settings,
     )
+    for name in ADDED_FILTERS:
+        env.remove_filter(name)
+    for name in ADDED_GLOBALS:
+        env.remove_global(name)
     try:
         env.add_template(case.name, case.input)
     except minijinja.TemplateError as error:
