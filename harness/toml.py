@@ -19,7 +19,7 @@ from harness.errors import Fault, InputError, Place
 from harness.schema import holds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from jsonschema import TypeChecker, ValidationError
@@ -33,6 +33,7 @@ Keys: TypeAlias = tuple[str | int, ...]
 
 _CLOSE = 60
 _LONG = 200
+_SHORT = 5
 _TYPES = {
     "array": "a list",
     "boolean": "true or false",
@@ -106,6 +107,20 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
     best = process.extractOne(name, list(names), score_cutoff=_CLOSE)
     return f"; did you mean {best[0]!r}?" if best else ""
+
+
+def misspelt(text: str, known: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Find the `{words}` of a text that a slip or two (one in a short word) keep from being known, and what is meant.
+
+    `${word}` is a shell's.
+    """
+    for word in re.findall(r"(?<!\$)\{([\w-]+)\}", text):
+        if word not in known:
+            from rapidfuzz.distance import OSA  # noqa: PLC0415 - 7 ms, and only for braces that are none of ours
+
+            slips, meant = min((OSA.distance(word.lower(), name), name) for name in known)
+            if slips <= 1 + (len(meant) > _SHORT):
+                yield word, meant
 
 
 # --- what is wrong with a value ------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ OPTIONS: Mapping[str, Json] = {
     "error": {"type": "string", "format": "regex"},
 }
 REQUIRED = ("command",)
+PLACEHOLDERS = ("workspace", "input", "input_file", "name", "params_file", "settings_file")
 
 _KEPT = 4096
 _NO_ARGUMENT = re.compile("[\0\ud800-\udfff]")
