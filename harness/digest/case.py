@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,7 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
     result, detail = page.result, page.detail
     yield printable(_standing(page))
     if page.stale:
-        again = page.typed.command(f"check {page.id}")
-        yield printable(f"note: the case or its rules have changed since that run; {again}")
+        yield printable(f"note: the case or its rules have changed since that run; {_command(page, 'check')}")
     yield printable(f"input      {page.place}")
     yield from (f"forgiven   {printable(how)}" for how in page.forgiven)
     for reference in detail["references"]:
@@ -60,7 +60,7 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
     if result is not None and result.stderr:
         yield from _block("stderr, its own: the case ran alone", result.stderr, most)
     if result is not None and result.standing != "passed":
-        yield printable(f"next: {page.typed.command(f'repro {page.id}')}")
+        yield printable(f"next: {_command(page, 'repro')}")
 
 
 def _reply(detail: Mapping[str, Json], result: StoredResult | None, most: int | None) -> Iterator[str]:
@@ -79,12 +79,14 @@ def _reply(detail: Mapping[str, Json], result: StoredResult | None, most: int | 
         yield from _compared(detail, reply, most, alike=result is not None and result.outcome != "no_error")
 
 
+def _command(page: Page, word: str) -> str:
+    return page.typed.command(f"{word} {shlex.quote(page.id)}")
+
+
 def _standing(page: Page) -> str:
     result, run = page.result, page.run
     if result is None or run is None:
-        return f"{page.id}  has not run" + (
-            f"  [{page.excuse}]" if page.excuse else f" yet; {page.typed.command(f'check {page.id}')}"
-        )
+        return f"{page.id}  has not run" + (f"  [{page.excuse}]" if page.excuse else f" yet; {_command(page, 'check')}")
     words = f"{page.id}  {result.outcome}" + (f" ({result.achieved})" if result.achieved else "")
     words += f": {' '.join(printable_lines(result.why))}" if result.why else ""
     words += f"  [{result.standing}: {result.reason}]" if result.reason else ""
