@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from harness.config import TargetConfig
-    from harness.model import Content, Found, Plan
+    from harness.model import Content, Excuse, Found, Plan
     from harness.session import Suite, Workspace
     from harness.skiplist import SkipList
 
@@ -272,11 +272,12 @@ class Reading:
         if self.selection.reads_all:
             unused = [excuse for excuse in self.skips.entries() if excuse.key not in self._used]
             if unused:
-                says = "matches no case{}; correct or remove the entry"
-                raise InputError(
-                    Fault(one.place, f"{one.key!r} " + says.format(toml.nearest(one.key, self._read())))
-                    for one in unused
-                )
+                raise InputError(Fault(one.place, f"{one.key!r} matches no case{self._meant(one)}") for one in unused)
+
+    def _meant(self, excuse: Excuse) -> str:
+        if is_glob(excuse.key) and excuse.key in self.skips.exact and excuse.status != "accepted":
+            return f"; a glob belongs in [{excuse.status}.glob]"
+        return f"{toml.nearest(excuse.key, self._read())}; correct or remove the entry"
 
 
 def find(workspace: Workspace, target: TargetConfig, name: str, skips: SkipList | None = None) -> Entry:

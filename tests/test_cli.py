@@ -83,6 +83,7 @@ def test_version(tmp_path: Path) -> None:
     ("words", "says"),
     [
         (("chekc",), "no command 'chekc'; did you mean 'check'?"),
+        (("check", "-C", "x"), "-C goes before the command; write harness -C DIR COMMAND"),
         (("check", "--suit", "x"), "no such option '--suit'"),
         (("check", "--suite", "piars"), "no suite named 'piars'; did you mean 'pairs'? (suites: pairs)"),
         (("check", "--stage", "pears"), "no stage named 'pears'; did you mean 'pairs'? (stages: pairs)"),

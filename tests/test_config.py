@@ -198,12 +198,33 @@ def test_braces_that_are_the_programs_own_stay(tmp_path: Path) -> None:
     assert faults(tmp_path, MINIMAL.replace('["cat"]', json.dumps(words) + '\nprotocol = "command"')) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("reader =", "raeder =", "6: suite needs 'reader'; rename 'raeder'"),
+        ("[[suite]]", "[suite]", "6: suite is a list of tables; write [[suite]]"),
+        (
+            '["cat"]',
+            '["cat"]\nprotocol = "command"\noutputs = { output = "stdot" }',
+            "6: target.port.outputs.output: 'stdot' is not stdout, stderr, exit or file:PATH; correct it",
+        ),
+        (
+            'command = ["cat"]',
+            'protocol = "python"\ncallable = "port.render"',
+            "5: target.port.callable: 'port.render' is not package.module:function; correct it",
+        ),
+    ],
+)
+def test_what_beginners_write_is_answered_with_what_to_write(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert fault(tmp_path, MINIMAL.replace(old, new)) == says
+
+
 def test_the_command_line_prints_the_faults_and_exits_with_2(workspace: Workspace) -> None:
     workspace.write("harness.toml", MINIMAL.replace("reader", "readr"))
     ran = workspace.run("check")
     assert ran.code == 2
     assert ran.out == ""
-    assert ran.err == "ERROR harness.toml:6: suite needs 'reader'; add it\n"
+    assert ran.err == "ERROR harness.toml:6: suite needs 'reader'; rename 'readr'\n"
     assert not (workspace.folder / ".harness").exists()
 
 
@@ -225,7 +246,7 @@ def test_a_format_that_never_was_is_refused(tmp_path: Path, value: str, says: st
 
 
 def test_a_file_without_a_format_is_refused(tmp_path: Path) -> None:
-    assert fault(tmp_path, MINIMAL.replace("format = 1", "")) == "None: the file needs 'format'; add it"
+    assert fault(tmp_path, MINIMAL.replace("format = 1", "")) == "None: the file needs 'format'; add `format = 1`"
 
 
 @pytest.mark.parametrize(

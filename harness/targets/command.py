@@ -35,7 +35,11 @@ OPTIONS: Mapping[str, Json] = {
     "outputs": {
         "type": "object",
         "minProperties": 1,
-        "additionalProperties": {"type": "string", "pattern": "^(stdout|stderr|exit|file:.+)$"},
+        "additionalProperties": {
+            "type": "string",
+            "pattern": "^(stdout|stderr|exit|file:.+)$",
+            "description": "stdout, stderr, exit or file:PATH",
+        },
     },
     "output_exits": _EXITS,
     "error_exits": _EXITS,
