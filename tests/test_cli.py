@@ -299,6 +299,30 @@ def test_show_cuts_what_is_long_unless_it_is_to_be_full(mirror: Workspace) -> No
     assert {"line 250", "+line 250"} <= set(full)
 
 
+def test_show_cuts_long_lines_around_what_differs_and_names_the_command_that_shows_them(workspace: Workspace) -> None:
+    body = """
+        def render(case):
+            match case.input:
+                case "panic":
+                    raise RuntimeError("\\n".join(f"line {number} of the message" for number in range(5000)))
+                case "no":
+                    raise Unsupported("x" * 60_000)
+            return case.input.replace("needle", "NEEDLE")
+    """
+    workspace.config(workspace.worker(body))
+    line = "hay " * 50_000 + "a needle" + " hay" * 50_000
+    for name, given in {"panic": "panic", "no": "no", "long": line}.items():
+        workspace.pair(name, given, given)
+    workspace.run("check")
+    for name in ("panic", "no", "long"):
+        ran = workspace.run("show", f"{name}.in")
+        assert len(ran.out) < 8000
+        assert max(map(len, ran.out.splitlines())) < 500
+        assert f"long lines are cut; harness show --full pairs/{name}.in\n" in ran.out
+        assert len(workspace.run("show", "--full", f"{name}.in").out) > 60_000
+    assert re.search(r"^-….*a needle.*\n\+….*a NEEDLE", workspace.run("show", "long.in").out, re.MULTILINE)
+
+
 @pytest.mark.parametrize("name", ["sp ace.in", "it's.in", "sub dir/a$b.in"])
 def test_a_command_that_is_suggested_works_when_pasted_whatever_the_case_is_called(
     workspace: Workspace, name: str
