@@ -17,10 +17,10 @@ from harness.plan import fingerprint, plan, unreadable
 from harness.session import described, load_skiplist
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from harness.config import TargetConfig
-    from harness.model import Content, Found, Plan
+    from harness.model import Content, Excuse, Found, Plan
     from harness.session import Suite, Workspace
     from harness.skiplist import SkipList
 
@@ -51,13 +51,17 @@ class Selection:
         """Whether a case is in the shard."""
         return self.shard is None or shard_of(case, self.shard[1]) == self.shard[0]
 
-    def reaches(self, suite: Suite) -> bool:
-        """Whether a suite can hold anything that is wanted: if not, it is not even read."""
+    def reaches(self, suite: Suite, suites: Sequence[Suite]) -> bool:
+        """Whether one of the suites can hold anything that is wanted: if not, it is not even read.
+
+        A name that begins with a suite is an id; with any other folder it is a bare name, which any suite may have.
+        """
         name = suite.config.name
         if (self.suites and name not in self.suites) or (self.stages and suite.config.stage not in self.stages):
             return False
         ids = self.patterns if self.ids is None else tuple(self.ids)
-        return not ids or any(is_glob(one) or "/" not in one or one.startswith(f"{name}/") for one in ids)
+        others = {f"{other.config.name}/" for other in suites} - {f"{name}/"}
+        return not ids or any(is_glob(one) or "".join(one.partition("/")[:2]) not in others for one in ids)
 
     def naming(self, case: Case) -> set[str]:
         """Return the patterns that mean this case: its id, its name, or a glob that fits its id."""
@@ -136,7 +140,7 @@ class Reading:
         After the first fault nothing more is yielded, but everything is still read: all faults are told at once.
         """
         for suite in self.workspace.suites:
-            if self.selection.reaches(suite):
+            if self.selection.reaches(suite, self.workspace.suites):
                 yield from filter(self._in_shard, self._suite(suite))
         self._close()
 
@@ -238,7 +242,7 @@ class Reading:
     def count_rest(self) -> None:
         """Count the cases of the suites that the selection could not reach: what it is a part of."""
         for suite in self.workspace.suites:
-            if taken(self.target, suite) and not self.selection.reaches(suite):
+            if taken(self.target, suite) and not self.selection.reaches(suite, self.workspace.suites):
                 found = suite.reader.read(suite.config.name, self.workspace.config.root, suite.config.options)
                 self.left_out += sum(isinstance(one, Case) and not self._held(one, suite) for one in found)
 
@@ -268,11 +272,12 @@ class Reading:
         if self.selection.reads_all:
             unused = [excuse for excuse in self.skips.entries() if excuse.key not in self._used]
             if unused:
-                says = "matches no case{}; correct or remove the entry"
-                raise InputError(
-                    Fault(one.place, f"{one.key!r} " + says.format(toml.nearest(one.key, self._read())))
-                    for one in unused
-                )
+                raise InputError(Fault(one.place, f"{one.key!r} matches no case{self._meant(one)}") for one in unused)
+
+    def _meant(self, excuse: Excuse) -> str:
+        if is_glob(excuse.key) and excuse.key in self.skips.exact and excuse.status != "accepted":
+            return f"; a glob belongs in [{excuse.status}.glob]"
+        return f"{toml.nearest(excuse.key, self._read())}; correct or remove the entry"
 
 
 def find(workspace: Workspace, target: TargetConfig, name: str, skips: SkipList | None = None) -> Entry:

@@ -134,7 +134,7 @@ def _suites(workspace: Workspace, oracle: TargetConfig, selection: Selection) ->
     for suite in workspace.suites:
         config = suite.config
         taken = config.out_of_scope is None and (oracle.suites is None or config.name in oracle.suites)
-        if not taken or not selection.reaches(suite):
+        if not taken or not selection.reaches(suite, workspace.suites):
             continue
         if not hasattr(suite.reader, "write"):
             raise UsageError(

@@ -20,7 +20,7 @@ from harness.plan import digest, dumps
 from harness.sandbox import PASSED_ON, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import ModuleType
 
@@ -71,10 +71,31 @@ def read_workspace(config: Config) -> Workspace:
     faults = config.faults
     suites = [_suite(config, suite, faults) for suite in config.suites]
     for target in config.targets:
-        _check_options(config, "target", target.protocol, target.options, target.keys, "protocol", faults)
+        before = len(faults)
+        module = _check_options(config, "target", target.protocol, target.options, target.keys, "protocol", faults)
+        if len(faults) == before:
+            faults += _misspelt(config, target, getattr(module, "PLACEHOLDERS", ()))
     if faults:
         raise InputError(sorted(faults, key=lambda fault: fault.place.line or 0))
     return Workspace(config, tuple(suite for suite in suites if suite is not None), _own_code(config))
+
+
+def _misspelt(config: Config, target: TargetConfig, known: tuple[str, ...]) -> Iterator[Fault]:
+    """Find `{words}` that are nearly a placeholder; other braces (`awk '{print}'`) are the program's own."""
+    words: list[tuple[toml.Keys, str, tuple[str, ...]]] = []
+    if known:
+        words += [(("command", number), word, known) for number, word in enumerate(target.options["command"])]
+    words += [(("env", name), value, ("workspace",)) for name, value in target.environment.items()]
+    for key, commands in (("build", target.build), ("check", target.check)):
+        words += [
+            ((key, at, number), word, ("workspace",))
+            for at, argv in enumerate(commands)
+            for number, word in enumerate(argv)
+        ]
+    for keys, word, names in words:
+        for found, meant in toml.misspelt(word, names):
+            says = f"{target.name}.{keys[0]}: no placeholder {{{found}}}; did you mean {{{meant}}}?"
+            yield Fault(config.document.place(*target.keys, *keys), says)
 
 
 def make_target(workspace: Workspace, target: TargetConfig) -> Target:

@@ -320,9 +320,8 @@ class Store:
         return Delta(
             fixed=ids(turned, before, run),
             regressed=ids(turned, run, before),
-            gone=ids(gone, before, run)
-            if before.holdout == run.holdout
-            else (),  # else what is kept back would be named
+            # Else what is kept back would be named, or what went with the old revision of the source.
+            gone=ids(gone, before, run) if self.comparable(before, run) else (),
             changed=ids(both.format(0), before, run),
             unchanged=frozenset(ids(both.format(1), before, run)),
         )

@@ -19,7 +19,7 @@ from harness.errors import Fault, InputError, Place
 from harness.schema import holds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from jsonschema import TypeChecker, ValidationError
@@ -33,6 +33,7 @@ Keys: TypeAlias = tuple[str | int, ...]
 
 _CLOSE = 60
 _LONG = 200
+_SHORT = 5
 _TYPES = {
     "array": "a list",
     "boolean": "true or false",
@@ -108,6 +109,22 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f"; did you mean {best[0]!r}?" if best else ""
 
 
+def misspelt(text: str, known: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Find the `{words}` of a text that a slip or two (one in a short word) keep from being known, and what is meant.
+
+    `${word}` is a shell's.
+    """
+    for word in re.findall(r"(?<!\$)\{([\w-]+)\}", text):
+        if word not in known:
+            yield from ((word, name) for name in known if _is_slip(word, name))
+
+
+def _is_slip(word: str, name: str) -> bool:
+    from rapidfuzz.distance import OSA  # noqa: PLC0415 - 7 ms, and only for a word that is none of ours
+
+    return OSA.distance(word.lower(), name) <= 1 + (len(name) > _SHORT)
+
+
 # --- what is wrong with a value ------------------------------------------------------------------------------------
 
 
@@ -141,6 +158,8 @@ def _say(document: Document, error: ValidationError, at: Keys) -> Iterator[Fault
     elif meant := _meant(error):
         for one in meant:
             yield from _say(document, one, at)
+    elif error.validator_value == "array" and isinstance(error.instance, dict) and keys in _tables(document.text):
+        yield Fault(document.place(*keys), f"{where} is a list of tables; write [[{where}]]")
     else:
         name = (str(error.instance),) if _is_name(error) else ()
         yield Fault(document.place(*keys, *name), f"{where}{_complaint(error)}")
@@ -150,7 +169,7 @@ def _complaint(error: ValidationError) -> str:
     value, wanted = _short(error.instance), _plain(error.validator_value)
     match error.validator:
         case "required":
-            return f" needs {' and '.join(repr(key) for key in wanted if key not in _plain(error.instance))}; add it"
+            return _needs(wanted, _plain(error.instance), _known(error))
         case "const":
             return f" must be {wanted!r}, not {value}; correct it"
         case "type" | "anyOf":
@@ -166,6 +185,14 @@ def _complaint(error: ValidationError) -> str:
             return f": {value} is not {description}{_placeholder(str(error.instance), description) or '; correct it'}"
         case _:
             return f": {error.message if len(error.message) <= _LONG else value}; correct it"
+
+
+def _needs(wanted: Sequence[str], table: Mapping[str, Json], known: Mapping[str, Json]) -> str:
+    missing = [key for key in wanted if key not in table]
+    slips = [key for key in table if key not in known and any(_is_slip(key, one) for one in missing)]
+    fixed = [f"`{key} = {known[key]['const']}`" for key in missing if "const" in known.get(key, {})]
+    step = f"rename {' and '.join(map(repr, slips))}" if slips else f"add {' and '.join(fixed) or 'it'}"
+    return f" needs {' and '.join(map(repr, missing))}; {step}"
 
 
 def _placeholder(value: str, description: str) -> str:

@@ -109,6 +109,27 @@ def test_while_the_revision_is_the_same_what_is_gone_will_be_missed_and_that_is_
     assert "gone      pairs/wrong.in" in port.run("check").out
 
 
+def test_confirming_what_the_list_does_not_name_says_that_nothing_was_written(port: Workspace) -> None:
+    move(port, "wrong", "still_wrong")
+    ran = port.run("source", "bump", "--confirm")
+    says = "nothing to confirm: skiplist.toml names none of them; it is all that this command writes"
+    assert ran.out.splitlines()[-2].startswith("note: harness.toml:4: [source] rev is the same")
+    assert ran.out.splitlines()[-1] == says
+    assert "nothing to confirm" not in port.run("source", "bump").out
+    assert (port.folder / "skiplist.toml").read_text() == SKIPS
+
+
+def test_what_went_with_the_old_revision_is_no_regression(port: Workspace) -> None:
+    port.pair("new", "x", "x")
+    os.remove(port.folder / "cases/right.in")
+    os.remove(port.folder / "cases/right.out")
+    port.write("harness.toml", (port.folder / "harness.toml").read_text().replace('rev = "1"', 'rev = "2"'))
+    ran = port.run("check")
+    assert ran.first.startswith("FAIL 1/8 pass")
+    assert "REGRESSED" not in ran.out
+    assert "right.in" not in ran.out
+
+
 def test_an_accepted_case_whose_reference_changed_is_to_be_accepted_again(port: Workspace) -> None:
     port.run("skip", "add", "wrong.in", "--status", "accepted", "--reason", "so be it")
     port.pair("wrong", "in of wrong", "another reference")

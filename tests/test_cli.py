@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -82,6 +83,7 @@ def test_version(tmp_path: Path) -> None:
     ("words", "says"),
     [
         (("chekc",), "no command 'chekc'; did you mean 'check'?"),
+        (("check", "-C", "x"), "-C goes before the command; write harness -C DIR COMMAND"),
         (("check", "--suit", "x"), "no such option '--suit'"),
         (("check", "--suite", "piars"), "no suite named 'piars'; did you mean 'pairs'? (suites: pairs)"),
         (("check", "--stage", "pears"), "no stage named 'pears'; did you mean 'pairs'? (stages: pairs)"),
@@ -92,6 +94,8 @@ def test_version(tmp_path: Path) -> None:
         (("list", "--stage", "pears"), "no stage named 'pears'; did you mean 'pairs'?"),
         (("list", "--standing", "faild"), "invalid value for '--standing': 'faild' is not one of 'passed', 'failed'"),
         (("show", "god.in"), "no case 'god.in'; did you mean 'pairs/good.in'?"),
+        (("show", "cases/good.in"), "no case 'cases/good.in'; did you mean 'pairs/good.in'?"),
+        (("check", "a/b/c/good.in"), "no case 'a/b/c/good.in'; did you mean 'pairs/good.in'?"),
         (("show",), "missing argument 'CASE'"),
         (("show", "good.in", "--run", "7f3a"), "no run '7f3a' (harness runs lists them)"),
         (("repro", "god.in"), "no case 'god.in'; did you mean 'pairs/good.in'?"),
@@ -293,6 +297,47 @@ def test_show_cuts_what_is_long_unless_it_is_to_be_full(mirror: Workspace) -> No
     full = mirror.run("show", "long.in", "--full").out.splitlines()
     assert len(full) > 1000
     assert {"line 250", "+line 250"} <= set(full)
+
+
+def test_show_cuts_long_lines_around_what_differs_and_names_the_command_that_shows_them(workspace: Workspace) -> None:
+    body = """
+        def render(case):
+            match case.input:
+                case "panic":
+                    raise RuntimeError("\\n".join(f"line {number} of the message" for number in range(5000)))
+                case "no":
+                    raise Unsupported("x" * 60_000)
+            return case.input.replace("needle", "NEEDLE")
+    """
+    workspace.config(workspace.worker(body))
+    line = "hay " * 50_000 + "a needle" + " hay" * 50_000
+    for name, given in {"panic": "panic", "no": "no", "long": line}.items():
+        workspace.pair(name, given, given)
+    workspace.run("check")
+    for name in ("panic", "no", "long"):
+        ran = workspace.run("show", f"{name}.in")
+        assert len(ran.out) < 8000
+        assert max(map(len, ran.out.splitlines())) < 500
+        assert f"long lines are cut; harness show --full pairs/{name}.in\n" in ran.out
+        assert len(workspace.run("show", "--full", f"{name}.in").out) > 60_000
+    assert re.search(r"^-….*a needle.*\n\+….*a NEEDLE", workspace.run("show", "long.in").out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["sp ace.in", "it's.in", "sub dir/a$b.in"])
+def test_a_command_that_is_suggested_works_when_pasted_whatever_the_case_is_called(
+    workspace: Workspace, name: str
+) -> None:
+    workspace.config(CAT.replace("cat", "rev"))
+    config = (workspace.folder / "harness.toml").read_text(encoding="utf-8")
+    workspace.write("harness.toml", config.replace("cases/*", "cases/**/*"))
+    workspace.pair(name.removesuffix(".in"), "ab", "ab")
+    assert workspace.run("show", f"pairs/{name}").first == workspace.run("show", name).first
+    before = workspace.run("show", name).first.partition("; ")[2]
+    ran = workspace.run(*shlex.split(before)[1:])
+    shown = workspace.run(*shlex.split(ran.out.splitlines()[-1].removeprefix("next: "))[1:])
+    again = workspace.run(*shlex.split(shown.out.splitlines()[-1].removeprefix("next: "))[1:])
+    assert (ran.code, shown.code, again.code) == (1, 0, 0), ran.err
+    assert f"pairs/{name}" in shown.first
 
 
 # --- repro ---------------------------------------------------------------------------------------------------------

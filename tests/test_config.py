@@ -174,12 +174,57 @@ def test_every_fault_is_told_at_once_and_each_with_its_line(tmp_path: Path) -> N
     assert lines == sorted(lines)
 
 
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ('protocol = "command"\ncommand = [\n"cat",\n"{inptu_file}"]', "5: port.command: no placeholder {inptu_file}"),
+        ('protocol = "command"\ncommand = ["cat", "{Input}"]', "3: port.command: no placeholder {Input}"),
+        ('command = ["python3", "--from={workspce}/w.py"]', "2: port.command: no placeholder {workspce}"),
+        ('command = ["cat"]\nbuild = [["make"], ["make", "-C", "{workpsace}"]]', "3: port.build: no placeholder"),
+        ('command = ["cat"]\n[target.port.env]\nP = "{work_space}"', "4: port.env: no placeholder {work_space}"),
+    ],
+)
+def test_a_placeholder_that_is_typed_wrong_is_refused_with_the_one_that_was_meant(
+    tmp_path: Path, target: str, says: str
+) -> None:
+    told = fault(tmp_path, f"format = 1\n[target.port]\n{target}\n{SUITE}")
+    line, _, rest = says.partition(": ")
+    assert told.startswith(f"{int(line) + 1}: {rest}")
+    assert re.search(r"did you mean \{(workspace|input|input_file)\}\?$", told)
+
+
+def test_braces_that_are_the_programs_own_stay(tmp_path: Path) -> None:
+    words = ["awk", "{print} {file} {} {output}", 'sh -c "${names} ${Workspace}"', "{input_file}", "{workspace}"]
+    assert faults(tmp_path, MINIMAL.replace('["cat"]', json.dumps(words) + '\nprotocol = "command"')) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("reader =", "raeder =", "6: suite needs 'reader'; rename 'raeder'"),
+        ("[[suite]]", "[suite]", "6: suite is a list of tables; write [[suite]]"),
+        (
+            '["cat"]',
+            '["cat"]\nprotocol = "command"\noutputs = { output = "stdot" }',
+            "6: target.port.outputs.output: 'stdot' is not stdout, stderr, exit or file:PATH; correct it",
+        ),
+        (
+            'command = ["cat"]',
+            'protocol = "python"\ncallable = "port.render"',
+            "5: target.port.callable: 'port.render' is not package.module:function; correct it",
+        ),
+    ],
+)
+def test_what_beginners_write_is_answered_with_what_to_write(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert fault(tmp_path, MINIMAL.replace(old, new)) == says
+
+
 def test_the_command_line_prints_the_faults_and_exits_with_2(workspace: Workspace) -> None:
     workspace.write("harness.toml", MINIMAL.replace("reader", "readr"))
     ran = workspace.run("check")
     assert ran.code == 2
     assert ran.out == ""
-    assert ran.err == "ERROR harness.toml:6: suite needs 'reader'; add it\n"
+    assert ran.err == "ERROR harness.toml:6: suite needs 'reader'; rename 'readr'\n"
     assert not (workspace.folder / ".harness").exists()
 
 
@@ -201,7 +246,7 @@ def test_a_format_that_never_was_is_refused(tmp_path: Path, value: str, says: st
 
 
 def test_a_file_without_a_format_is_refused(tmp_path: Path) -> None:
-    assert fault(tmp_path, MINIMAL.replace("format = 1", "")) == "None: the file needs 'format'; add it"
+    assert fault(tmp_path, MINIMAL.replace("format = 1", "")) == "None: the file needs 'format'; add `format = 1`"
 
 
 @pytest.mark.parametrize(

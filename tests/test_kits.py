@@ -279,6 +279,18 @@ def test_a_panic_is_told_with_the_ports_frames_and_the_worker_goes_on(kit: Kit) 
     assert ended.code == 0
 
 
+def test_a_panic_of_python_names_what_caused_it_and_where(kit: Kit) -> None:
+    if kit.language != "python":
+        pytest.skip("the other languages have no chain of exceptions, or tell it in the message")
+    ended = run(kit, HANDSHAKE, OPEN, case("caused"), case("ring", "", "k2"))
+    panic = ended.replies[1]["panic"]
+    assert re.fullmatch(
+        r"ValueError: no luck; caused by RuntimeError: boom in blow_up \(worker\.py:\d+\)", panic["message"]
+    )
+    assert panic["frames"][0].startswith("blame (worker.py:")
+    assert ended.replies[2]["panic"]["message"].count("; caused by ") == 5
+
+
 def test_a_stack_overflow_is_a_panic_where_the_language_can_survive_it(kit: Kit) -> None:
     ended = run(kit, HANDSHAKE, OPEN, case("echo", "before"), case("overflow", "", "k2"), case("echo", "alive", "k3"))
     if not kit.survives_overflow:

@@ -175,6 +175,14 @@ def test_something_else_in_the_place_of_the_list_is_no_empty_list(tmp_path: Path
         skiplist.load(path, "go", "go", [], ["go"])
 
 
+def test_a_glob_among_the_names_is_told_where_it_belongs(workspace: Workspace) -> None:
+    workspace.pair("c", "x", "y")
+    workspace.config(workspace.worker(ECHO))
+    workspace.write("skiplist.toml", 'format = 1\n[todo]\n"pairs/*.in" = "later"\n')
+    says = "ERROR skiplist.toml:3: 'pairs/*.in' matches no case; a glob belongs in [todo.glob]\n"
+    assert workspace.run("check").err == says
+
+
 def test_of_five_thousand_entries_each_keeps_its_line(workspace: Workspace) -> None:
     for number in range(3):
         workspace.pair(f"c{number}", "x", "x" if number else "y")

@@ -131,6 +131,8 @@ def hush() -> None:
 
 def _sentence(problem: click.ClickException) -> str:
     """Put click's complaint the way ours are: lower case, with the next step at the end."""
+    if isinstance(problem, click.NoSuchOption) and problem.option_name == "-C":
+        return "-C goes before the command; write harness -C DIR COMMAND"
     text = problem.format_message().rstrip(".")
     context = problem.ctx if isinstance(problem, click.UsageError) else None
     return f"{text[:1].lower()}{text[1:]} ({context.command_path if context else 'harness'} --help says more)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -54,7 +55,7 @@ def check_all(context: click.Context, folder: Path) -> int:
             if verdict not in {Verdict.PASS, Verdict.ERROR}:
                 broken = broken or where
     if broken:
-        click.echo(f"next: harness -C {broken} digest")
+        click.echo(f"next: harness -C {shlex.quote(broken)} digest")
     return strongest(verdicts).exit_code
 
 

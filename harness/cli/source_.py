@@ -61,7 +61,10 @@ def bump(folder: Path, target_name: str | None, *, confirm: bool) -> int:
         tidy(workspace, change)
     for line in (*_lines(moved, entries), *_list(change), *_words(workspace, run, moved)):
         click.echo(line)
-    if not confirm and (change.gone or change.new):
+    follows = bool(change.gone or change.new)
+    if confirm and not follows:
+        click.echo(f"nothing to confirm: {skiplist.NAME} names none of them; it is all that this command writes")
+    if follows and not confirm:
         click.echo(f"next: {typed(workspace, target.name).command('source bump --confirm')}")
     return 0
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
+from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from harness.digest.diff import hunks, printable, printable_lines, shorten, spelled
+from harness.digest.diff import hunks, pair, printable, printable_lines, shorten, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,15 +42,33 @@ class Page:
 
 def render(page: Page, *, full: bool) -> str:
     """Write the page; ends with a newline."""
-    return "\n".join(_lines(page, None if full else _LINES)) + "\n"
+    return "\n".join(_lines(page, None) if full else _narrow(page, [*_lines(page, _LINES)])) + "\n"
+
+
+def _narrow(page: Page, lines: list[str]) -> Iterator[str]:
+    """Cut long lines in the middle, or where one has become another, to what differs. The command at the end stays."""
+    last = lines.pop() if lines[-1].startswith("next: ") else None
+    long = sum(len(line) > _WIDTH for line in lines)
+    before, rest = "", deque(lines)
+    while rest:
+        line = rest.popleft()
+        alone = [before[:1] == "-", line[:1] == "-", *(one[:1] == "+" for one in islice(rest, 2))]
+        if alone[:3] == [False, True, True] and True not in alone[3:] and max(len(line), len(rest[0])) > _WIDTH:
+            yield from pair(line, rest.popleft(), _WIDTH)
+        else:
+            yield shorten(line, _WIDTH)
+        before = line if not line.startswith("--- ") else ""
+    if long:
+        yield f"note: {long} long lines are cut; {printable(_command(page, 'show --full'))}"
+    if last is not None:
+        yield last
 
 
 def _lines(page: Page, most: int | None) -> Iterator[str]:
     result, detail = page.result, page.detail
     yield printable(_standing(page))
     if page.stale:
-        again = page.typed.command(f"check {page.id}")
-        yield printable(f"note: the case or its rules have changed since that run; {again}")
+        yield printable(f"note: the case or its rules have changed since that run; {_command(page, 'check')}")
     yield printable(f"input      {page.place}")
     yield from (f"forgiven   {printable(how)}" for how in page.forgiven)
     for reference in detail["references"]:
@@ -60,7 +81,7 @@ def _lines(page: Page, most: int | None) -> Iterator[str]:
     if result is not None and result.stderr:
         yield from _block("stderr, its own: the case ran alone", result.stderr, most)
     if result is not None and result.standing != "passed":
-        yield printable(f"next: {page.typed.command(f'repro {page.id}')}")
+        yield printable(f"next: {_command(page, 'repro')}")
 
 
 def _reply(detail: Mapping[str, Json], result: StoredResult | None, most: int | None) -> Iterator[str]:
@@ -79,12 +100,14 @@ def _reply(detail: Mapping[str, Json], result: StoredResult | None, most: int | 
         yield from _compared(detail, reply, most, alike=result is not None and result.outcome != "no_error")
 
 
+def _command(page: Page, word: str) -> str:
+    return page.typed.command(f"{word} {shlex.quote(page.id)}")
+
+
 def _standing(page: Page) -> str:
     result, run = page.result, page.run
     if result is None or run is None:
-        return f"{page.id}  has not run" + (
-            f"  [{page.excuse}]" if page.excuse else f" yet; {page.typed.command(f'check {page.id}')}"
-        )
+        return f"{page.id}  has not run" + (f"  [{page.excuse}]" if page.excuse else f" yet; {_command(page, 'check')}")
     words = f"{page.id}  {result.outcome}" + (f" ({result.achieved})" if result.achieved else "")
     words += f": {' '.join(printable_lines(result.why))}" if result.why else ""
     words += f"  [{result.standing}: {result.reason}]" if result.reason else ""
@@ -107,8 +130,7 @@ def _compared(detail: Mapping[str, Json], reply: Mapping[str, Json], most: int |
             more = f", the first of {others + 1} allowed" if others else ""
             yield from _diff(f"{name}: -want +got{more}", want, _text(got), most)
     if not outputs:
-        text = printable(json.dumps(reply, ensure_ascii=False))
-        yield f"--- got: {text if most is None else shorten(text, _WIDTH)}"
+        yield f"--- got: {printable(json.dumps(reply, ensure_ascii=False))}"
 
 
 def _ending(detail: Mapping[str, Json], reply: Mapping[str, Json], most: int | None) -> Iterator[str]:

@@ -152,7 +152,7 @@ def sides(wanted: tuple[str, ...], found: tuple[str, ...], most: int, width: int
     changed = _changed([*wanted], [*found])
     minus, plus = changed[: len(wanted)], changed[len(wanted) :]
     if len(minus) == len(plus) == 1:
-        return _pair(minus[0], plus[0], width)
+        return pair(minus[0], plus[0], width)
     return [shorten(line, width) for side in (minus, plus) for line in _ends(side, most)]
 
 
@@ -163,7 +163,7 @@ def _ends(lines: list[str], most: int) -> list[str]:
     return [*lines[: most - 1], f"{lines[0][0]}… {len(lines) - most} lines …", lines[-1]]
 
 
-def _pair(minus: str, plus: str, width: int) -> list[str]:
+def pair(minus: str, plus: str, width: int) -> list[str]:
     """Cut two lines to the part that differs, and put carets below it where it is hard to see."""
     before = next((n for n, (a, b) in enumerate(zip(minus[1:], plus[1:], strict=False)) if a != b), len(minus) - 1)
     after = next(

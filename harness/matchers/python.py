@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 OPTIONS: Mapping[str, Json] = {
-    "function": {"type": "string", "pattern": r"^[\w.]+:\w+$"},
+    "function": {"type": "string", "pattern": r"^[\w.]+:\w+$", "description": "package.module:function"},
     "strength": {"enum": ["normalized", "structural", "numeric", "similar", "fields"]},
 }
 REQUIRED = ("function",)

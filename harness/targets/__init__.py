@@ -1,7 +1,7 @@
 """One way of driving an implementation a file.
 
-A module here has `OPTIONS` and `REQUIRED` (what its `[target.NAME]` table may and must say) and
-`make(options, folder, environment) -> Target`.
+A module here has `OPTIONS` and `REQUIRED` (what its `[target.NAME]` table may and must say),
+`make(options, folder, environment) -> Target`, and `PLACEHOLDERS` where braces in its `command` stand for something.
 """
 
 from __future__ import annotations

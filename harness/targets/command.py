@@ -35,13 +35,18 @@ OPTIONS: Mapping[str, Json] = {
     "outputs": {
         "type": "object",
         "minProperties": 1,
-        "additionalProperties": {"type": "string", "pattern": "^(stdout|stderr|exit|file:.+)$"},
+        "additionalProperties": {
+            "type": "string",
+            "pattern": "^(stdout|stderr|exit|file:.+)$",
+            "description": "stdout, stderr, exit or file:PATH",
+        },
     },
     "output_exits": _EXITS,
     "error_exits": _EXITS,
     "error": {"type": "string", "format": "regex"},
 }
 REQUIRED = ("command",)
+PLACEHOLDERS = ("workspace", "input", "input_file", "name", "params_file", "settings_file")
 
 _KEPT = 4096
 _NO_ARGUMENT = re.compile("[\0\ud800-\udfff]")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 OPTIONS: Mapping[str, Json] = {"command": {"type": "array", "items": {"type": "string"}, "minItems": 1}}
 REQUIRED = ("command",)
+PLACEHOLDERS = ("workspace",)
 
 _KEPT = 4096
 _UNASKED = 64 * 1024

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPTIONS: Mapping[str, Json] = {
-    "callable": {"type": "string", "pattern": r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"},
+    "callable": {
+        "type": "string",
+        "pattern": r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        "description": "package.module:function",
+    },
     "python": {"type": "string", "minLength": 1},
     "path": {"type": "array", "items": {"type": "string"}},
     "settings": {"type": "array", "items": {"type": "string"}},

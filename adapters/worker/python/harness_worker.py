@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _NON_FINITE = ("nan", "inf", "-inf")
 _STDLIB = os.path.dirname(os.__file__) + os.sep
 _MAX_FRAMES = 50  # a RecursionError has a thousand, all alike
+_MAX_CAUSES = 5  # a chain may be a ring
 
 _dumps = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
@@ -169,7 +170,7 @@ def _reply(
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - SystemExit and a Rust extension's panic are no Exception
-        return _dumps({"id": ident, "panic": {"message": _message(error), "frames": _frames(error)}})
+        return _dumps({"id": ident, "panic": {"message": _story(error), "frames": _frames(error)}})
 
 
 def _body(render: Callable[[Case], str | bytes | Outputs | Value], case: Case) -> dict[str, object]:
@@ -196,6 +197,18 @@ def _message(error: BaseException) -> str:
     except Exception as second:  # noqa: BLE001 - the port's own __str__, which is as broken as what it describes
         text = f"(its message can not be told: {type(second).__name__})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _story(error: BaseException) -> str:
+    """Tell what was raised, and where what it was raised from came from."""
+    words = [_message(error)]
+    for _ in range(_MAX_CAUSES):
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if cause is None:
+            break
+        words.append("caused by " + " in ".join([_message(cause), *_frames(cause)[:1]]))
+        error = cause
+    return "; ".join(words)
 
 
 def _frames(error: BaseException) -> list[str]:

@@ -12,8 +12,28 @@ def blow_up() -> str:
     raise RuntimeError("boom")
 
 
+def blame() -> str:
+    try:
+        return blow_up()
+    except RuntimeError as error:
+        raise ValueError("no luck") from error
+
+
+def blame_in_a_ring() -> str:
+    try:
+        return blame()
+    except ValueError as error:
+        cause = error.__cause__
+        assert cause is not None
+        cause.__cause__ = error
+        raise
+
+
 def descend(depth: int) -> str:
     return descend(depth + 1) + "."
+
+
+BREAKS = {"panic": blow_up, "overflow": lambda: descend(0), "caused": blame, "ring": blame_in_a_ring}
 
 
 def shared(case: Case) -> str | bytes:
@@ -32,8 +52,8 @@ def render(case: Case) -> str | bytes | Outputs | Value:
             return Outputs({"stdout": case.input, "exit": 3, "files/a.bin": b"\x00\xff\x80"})
         case "error":
             raise Refused("SyntaxError", detail="bad", line=7, name=case.name, text="whole\n")
-        case "panic" | "overflow":
-            return blow_up() if case.name == "panic" else descend(0)
+        case name if name in BREAKS:
+            return BREAKS[name]()
         case "die":
             print("dying", file=sys.stderr, flush=True)
             os._exit(3)
