@@ -149,14 +149,15 @@ def test_a_breach_is_annotated_where_it_is_and_the_last_test_of_the_junit_file_i
         path.unlink()
     workspace.write("skiplist.toml", 'format = 1\n[flaky]\n"pairs/listed.in" = "now and then"\n')
     workspace.pair("edited", "other", "other")
-    ran = workspace.run("check", "--format", "github", "--junit", "junit.xml", env={"GITHUB_WORKSPACE": "."})
-    assert ran.code == 3
+    ran = workspace.run("check", "--format", "github", env={"GITHUB_WORKSPACE": "."})
     assert [one.partition(" (against")[0] for one in heard(ran.out)] == [
         "::error file=cases/edited.in,line=1,title=GATE pairs/edited.in::changed input, changed reference",
         "::error file=skiplist.toml,line=3,title=GATE pairs/listed.in::now in the skip list as flaky",
         "::error title=GATE pairs/gone.in::gone",
     ]
-    verdict = [*ET.parse(workspace.folder / "junit.xml").iter("testcase")][-1]
+    ran, root = junit(workspace)
+    assert ran.code == 3
+    verdict = [*root.iter("testcase")][-1]
     failure = verdict.find("failure")
     assert verdict.get("name") == "verdict"
     assert failure is not None
