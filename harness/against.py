@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from harness.books import Before
     from harness.config import TargetConfig
+    from harness.gates.holdout import Kept
     from harness.gates.lock import Common
     from harness.model import Case, Content, Json
     from harness.session import Suite, Workspace
@@ -183,16 +184,28 @@ def _watch(revision: _Revision, target: TargetConfig) -> Watch:
         for parts in watch.common.values():
             parts.pop("shared", None)
         if root is None and agreed is not None:
+            for name, parts in agreed.common.items():
+                watch.common.get(name, {}).update({key: parts[key] for key in ("held", "heldas") if key in parts})
             watch.unseen = lambda: agreed.unseen(target.name)
+        if then.config.holdout is not None and then.suites is not workspace.suites:
+            watch.held = _kept_back(then, old, skips)
     else:
         here = revision.path(folder) or "."
         laid = revision.lay(here, *([root] if root is not None else []))
         source = then.config.root if root is None else revision.tree / "files" / root
         then = replace(then, config=replace(then.config, folder=laid, root=source))
-        lock = _read(revision, then, old, changed, agreed)
+        lock, watch.held = _read(revision, then, old, changed, agreed)
         watch.before, watch.common = within(lock), lock.common
         watch.unseen = lambda: lock.unseen(target.name)
     return watch
+
+
+def _kept_back(then: Workspace, target: TargetConfig, skips: SkipList) -> Mapping[str, Kept]:
+    """Read how held-out cases of now were judged then: a pass of its own, since the run's keeps no case of them."""
+    reading = Reading(then, target, skips, Selection())
+    for _ in reading.entries():
+        pass
+    return reading.kept_back
 
 
 def _agreed(revision: _Revision, watch: Watch) -> Lock | None:
@@ -283,17 +296,21 @@ def _with(row: Row, agreed: Lock | None, *, files: bool) -> Row:
     return replace(row, outcome=known.outcome, achieved=known.achieved, parts=parts)
 
 
-def _read(revision: _Revision, then: Workspace, target: TargetConfig, changed: set[str], agreed: Lock | None) -> Lock:
+def _read(
+    revision: _Revision, then: Workspace, target: TargetConfig, changed: set[str], agreed: Lock | None
+) -> tuple[Lock, Mapping[str, Kept]]:
     """Read every case as it was."""
     lines: list[str] = []
     shared: dict[str, Mapping[str, Content]] = {}
-    for one in Reading(then, target, load_skiplist(then, target), Selection()).entries():
+    reading = Reading(then, target, load_skiplist(then, target), Selection())
+    for one in reading.entries():
         case, was = one.job.case, one.plan
         shared[case.suite] = one.job.shared
         row = Row(case.id, target.name, "-", "-", was.allowed, was.parts)
         lines.append(str(_with(row, agreed, files=False)))
     lines.sort()
-    return Lock(lines, _common(revision, then, target, changed, shared), bytearray(len(lines)))
+    lock = Lock(lines, _common(revision, then, target, changed, shared), bytearray(len(lines)))
+    return lock, reading.kept_back
 
 
 def _common(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.errors import Place, UsageError
+from harness.gates import holdout, protect, ratchet
 from harness.gates import lock as locks
-from harness.gates import protect, ratchet
 from harness.gates.lock import Row
 from harness.model import Breach, Notice, Passed
 from harness.patterns import compile_glob
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from harness.config import Protected, TargetConfig
+    from harness.gates.holdout import Kept
     from harness.gates.lock import Common, Lock
     from harness.gates.protect import Program
     from harness.model import Case, Content, Outcome, Plan, Result
@@ -43,6 +45,8 @@ class Watch:
     common: Common
     closed: bool
     """Whether a case that it does not know, or a stricter rule, is a breach as well."""
+    held: Mapping[str, Kept] = field(default_factory=dict)
+    """What it held out, where that is known case by case."""
     allowed: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(case, fingerprint of the change) -> the reason why a person has allowed it."""
     allow: tuple[str, ...] = ()
@@ -64,8 +68,13 @@ class Books:
     breaches: list[Breach] = field(default_factory=list)
     moved: list[str] = field(default_factory=list)
     """Failing cases that fail in another way than before."""
+    _judging: dict[str, str] = field(init=False)
     _suites: set[str] = field(default_factory=set)
     _protecting: set[Protected] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Fingerprint what all cases share, once."""
+        self._judging = judging(self.workspace, self.target)
 
     def add(self, result: Result, standing: str) -> None:
         """Look at one case."""
@@ -85,21 +94,25 @@ class Books:
         for watch in self.watches:
             before = watch.before(case, now)
             if before is None:
-                if watch.closed:
+                if watch.closed and not self._hid_others(watch):
                     self.breaches.append(Breach(f"is not in {watch.name}; remove it, or {watch.step}", case.id))
             elif before is not now:
                 self._compare(watch, before, now, plan, standing)
 
-    def close(self, *, whole: bool) -> None:
-        """Look at what only the end can tell."""
-        self._parts("target", "-", judging(self.workspace, self.target))
+    def close(self, kept_back: Mapping[str, Kept], *, whole: bool, away: bool) -> None:
+        """Look at what only the end can tell; `away`: held-out cases may all be missing, as they are for an agent."""
+        self._parts("target", "-", self._judging)
         self.breaches += self._posing()
         for watch in self.watches:
             self.breaches += watch.breaches
         if not whole:
             return
         for watch in self.watches:
+            if not self._hid_others(watch):
+                self._keep_watch(watch, kept_back, away=away)
             for one in watch.unseen():
+                if one.case in kept_back and self._hid_others(watch):
+                    continue
                 self._breach(watch, one.case, ["gone"], str(one), Breach("", one.case))
         for protected in self.workspace.config.protected:
             if protected not in self._protecting:
@@ -135,6 +148,37 @@ class Books:
             subject = f"{kind} {self.target.name if kind == 'target' else name}"
             for part in ratchet.parted(before, now):
                 self._breach(watch, subject, [f"changed {ratchet.WORDS[part]}"], now[part], Breach(f"{subject}: "))
+
+    def _hid_others(self, watch: Watch) -> bool:
+        """Whether other cases were held out then: that is a breach, and what is visible or not follows from it."""
+        before = watch.common.get(("target", self.target.name, "-"), {})
+        return before.get("holdout", self._judging["holdout"]) != self._judging["holdout"]
+
+    def _keep_watch(self, watch: Watch, kept_back: Mapping[str, Kept], *, away: bool) -> None:
+        """Compare what is held out, suite by suite: no case is named."""
+        name = self.target.name
+        known = {
+            suite: parts for (kind, target, suite), parts in watch.common.items() if (kind, target) == ("suite", name)
+        }
+        if away and watch.closed and not kept_back and (held := sum(int(one.get("held", 0)) for one in known.values())):
+            watch.notices.append(Notice(f"the {held} held-out cases of {watch.name} are not here"))
+            return
+        now = {suite: holdout.folded(kept_back, suite) for suite in {*known, *map(_suite, kept_back)}}
+        for suite in sorted(now):
+            before = known.get(suite, holdout.folded({}, suite) if watch.closed else {})
+            if before.get("heldas", now[suite]["heldas"]) != now[suite]["heldas"]:
+                then, here = before["held"], now[suite]["held"]
+                counts = "" if then == here else f" ({here}, were {then})"
+                self._changed_held(watch, suite, counts, now[suite]["heldas"])
+        changed = Counter(
+            _suite(case) for case, was in watch.held.items() if holdout.loosened(was, kept_back.get(case))
+        )
+        for suite, count in sorted(changed.items()):
+            self._changed_held(watch, suite, f" ({count})", holdout.folded(kept_back, suite)["heldas"])
+
+    def _changed_held(self, watch: Watch, suite: str, counts: str, how: str) -> None:
+        subject = f"suite {suite}"
+        self._breach(watch, subject, [f"changed held-out cases{counts}"], how, Breach(f"{subject}: "))
 
     def _breach(self, watch: Watch, subject: str, changed: list[str], how: str, about: Breach) -> None:
         """Note a breach, unless a person has allowed this very change."""
@@ -189,6 +233,10 @@ def load(workspace: Workspace) -> Lock | None:
 def within(lock: Lock) -> Before:
     """Look rows up in a lock."""
     return lambda _case, now: lock.find(now)
+
+
+def _suite(case: str) -> str:
+    return case.partition("/")[0]
 
 
 def common(workspace: Workspace, target: TargetConfig, shared: Mapping[str, Mapping[str, Content]]) -> Common:

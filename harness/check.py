@@ -128,8 +128,9 @@ def check(workspace: Workspace, request: Request, store: Store, stop: Stop) -> I
     whole = request.whole and not tally.cut_short and not tally.target_down
     lost = max(0, held_before - reading.held_out) if whole else 0
     moved = _lost(lost) or moved
-    books.close(whole=whole)
-    tally.breaches += (*moved, *books.breaches)
+    books.close(reading.kept_back, whole=whole, away=not request.holdout)
+    # Shards have found some of it, and name places as they are seen from there.
+    tally.breaches = tuple({(one.case, one.says): one for one in (*tally.breaches, *moved, *books.breaches)}.values())
     tally.gone = reading.gone + lost if whole else 0
     verdicts = decide(tally)
     unused = course.unused(reading.held_rules) if whole else ()

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from harness import toml
 from harness.errors import Fault, InputError, Place, UsageError
 from harness.files import Change, last_changed
-from harness.gates.holdout import held_out
+from harness.gates.holdout import Kept, held_out
+from harness.gates.protect import is_exact
 from harness.model import Case, Job, Misfit, Notice, Shared
 from harness.patterns import compile_glob, is_glob
 from harness.plan import fingerprint, plan, unreadable
@@ -111,8 +112,8 @@ class Reading:
     """Whether the held-out cases are what is wanted, and not the visible ones."""
     left_out: int = 0
     """Visible cases that were read, and not selected."""
-    held_out: int = 0
-    """Cases that were selected and are held out."""
+    kept_back: dict[str, Kept] = field(default_factory=dict)
+    """By id, the cases that were selected and are held out."""
     held_rules: set[str] = field(default_factory=set)
     """The labels of the rules that judge them."""
     ids: dict[str, bool] = field(default_factory=dict)
@@ -128,6 +129,11 @@ class Reading:
     _used: set[str] = field(default_factory=set)
     _matched: set[str] = field(default_factory=set)
     _matched_held: set[str] = field(default_factory=set)
+
+    @property
+    def held_out(self) -> int:
+        """How many of the selected cases are held out."""
+        return len(self.kept_back)
 
     @property
     def gone(self) -> int:
@@ -200,7 +206,7 @@ class Reading:
         return holdout is not None and taken(self.target, suite) and held_out(case, holdout)
 
     def _keep_back(self, case: Case, plan: Plan) -> None:
-        self.held_out += 1
+        self.kept_back[case.id] = Kept(plan.parts, is_exact(plan))
         self.held_rules.update(check.rule.label for check in plan.checks)
         entry = self.skips.exact.get(case.id)
         if entry is not None:

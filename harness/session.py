@@ -141,6 +141,7 @@ def judging(workspace: Workspace, target: TargetConfig) -> dict[str, str]:
         "environment": [table.get("env", {}), target.pass_env],
         "suites": table.get("suites"),
         "protect": data.get("protect", []),
+        "holdout": data.get("holdout", {}),
         "modules": workspace.modules,
     }
     return {name: digest(dumps(value)) for name, value in parts.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -40,7 +41,8 @@ class Runner:
     def run(self, step: dict[str, Any]) -> Ran:
         for file in self.files.values():
             file.touch()
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "HARNESS"))}
+        given = ("GITHUB_", "HARNESS", "CI_")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(given)}
         own = {name: self.expanded(value) for name, value in step.get("env", {}).items()}
         environment = {
             **clean,
@@ -49,6 +51,7 @@ class Runner:
             "CI": "true",
             "GITHUB_ACTION_PATH": str(ROOT),
             "GITHUB_WORKSPACE": str(self.repository),
+            "GITHUB_EVENT_PATH": str(self.temp / "event.json"),
             "RUNNER_TEMP": str(self.temp),
             "PATH": os.pathsep.join([*self.path, "/usr/bin", "/bin"]),
         }
@@ -127,16 +130,20 @@ def test_the_check_passes_annotates_and_summarises(installed: Runner, workspace:
 
 
 def test_the_check_holds_the_books_against_the_base_of_the_event(installed: Runner, workspace: Workspace) -> None:
-    if "--against" not in workspace.run("check", "--help").out:
-        pytest.skip("this harness has no `check --against` yet")
     workspace.config('protocol = "command"\ncommand = ["cat"]')
     workspace.pair("a", "a", "a")
     workspace.pair("b", "b", "b")
     commit(workspace.folder)
     workspace.write("skiplist.toml", 'format = 1\n[todo]\n"pairs/b.in" = { reason = "too hard", run = false }\n')
-    ran, _ = checked(installed, workspace.folder, against="HEAD")
-    assert ran.code == 3
-    assert "pairs/b.in" in ran.out
+    base = subprocess.run(["git", "rev-parse", "HEAD"], cwd=workspace.folder, check=True, capture_output=True)  # noqa: S607
+    sha = base.stdout.decode().strip()
+    commit(workspace.folder)
+    (installed.temp / "event.json").write_text(json.dumps({"pull_request": {"base": {"sha": sha}}}))
+    ran, summary = checked(installed, workspace.folder)
+    assert (ran.code, summary.partition("\n")[0]) == (3, "### harness: GATE")
+    says = f"now in the skip list as todo (against {sha}); restore it, or have a person --allow it"
+    assert f"::error file=skiplist.toml,line=3,title=GATE pairs/b.in::{says}" in ran.out
+    assert checked(installed, workspace.folder, against="")[0].code == 0
 
 
 @pytest.mark.parametrize("suite", ["passes", "fails"])
@@ -148,8 +155,6 @@ def test_the_page_s_gitlab_job_does_what_it_says(workspace: Workspace, suite: st
     workspace.pair("b", "b", "b")
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
     script = "\n".join(line for line in job["script"] if not line.startswith("pip install"))
-    if "--against" not in workspace.run("check", "--help").out:
-        script = script.replace(" --against auto", "")
     env = {**os.environ, "PATH": path, "CI_COMMIT_BEFORE_SHA": "HEAD"}
     commit(workspace.folder)
     done = subprocess.run(["bash", "-ec", script], cwd=workspace.folder, env=env, check=False, capture_output=True)  # noqa: S607

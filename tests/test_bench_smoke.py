@@ -25,6 +25,8 @@ def test_every_arm_of_the_benchmark_runs_and_counts_the_same_passes() -> None:
         "40 cases, 39 of them pass",
         "bare loop",
         "pytest + syrupy",
+        "beside a harness.lock",
+        "and --against HEAD",
         "200 cases",
         "1 case ",
         "4 workers",

@@ -139,6 +139,31 @@ def test_a_report_that_can_not_be_written_is_an_error(workspace: Workspace) -> N
 # --- github --------------------------------------------------------------------------------------------------------
 
 
+def test_a_breach_is_annotated_where_it_is_and_the_last_test_of_the_junit_file_is_red(workspace: Workspace) -> None:
+    workspace.config(CAT)
+    for name in ("gone", "listed", "edited"):
+        workspace.pair(name, name, name)
+    workspace.run("check")
+    workspace.run("lock")
+    for path in (workspace.folder / "cases").glob("gone.*"):
+        path.unlink()
+    workspace.write("skiplist.toml", 'format = 1\n[flaky]\n"pairs/listed.in" = "now and then"\n')
+    workspace.pair("edited", "other", "other")
+    ran = workspace.run("check", "--format", "github", env={"GITHUB_WORKSPACE": "."})
+    assert [one.partition(" (against")[0] for one in heard(ran.out)] == [
+        "::error file=cases/edited.in,line=1,title=GATE pairs/edited.in::changed input, changed reference",
+        "::error file=skiplist.toml,line=3,title=GATE pairs/listed.in::now in the skip list as flaky",
+        "::error title=GATE pairs/gone.in::gone",
+    ]
+    ran, root = junit(workspace)
+    assert ran.code == 3
+    verdict = [*root.iter("testcase")][-1]
+    failure = verdict.find("failure")
+    assert verdict.get("name") == "verdict"
+    assert failure is not None
+    assert failure.get("type") == "GATE"
+
+
 def test_nothing_that_a_port_says_is_a_workflow_command(hostile: Workspace) -> None:
     hostile.config('build = [["sh", "-c", "echo ::error::forged; exit 1"]]\n' + CAT)
     ran, _ = github(hostile)

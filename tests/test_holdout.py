@@ -428,3 +428,114 @@ def test_the_test_is_fishers(one: tuple[int, int], other: tuple[int, int], p: fl
 def test_ten_thousand_cases_are_no_trouble_to_the_test() -> None:
     assert fisher((8000, 8000), (2000, 2000)) == pytest.approx(1.0)
     assert fisher((7900, 8000), (1900, 2000)) < 1e-20
+
+
+# --- with a lock, and against a revision ---
+
+
+@pytest.fixture
+def agreed(workspace: Workspace) -> tuple[Workspace, str]:
+    """A workspace that holds cases out, locked and committed; and one of them."""
+    held = fill(workspace)
+    workspace.write(".gitignore", ".harness/\n")
+    assert workspace.run("check").code == 0
+    assert workspace.run("lock").code == 0
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "base"]):
+        subprocess.run(["git", *words], cwd=workspace.folder, check=True)  # noqa: S607 - the user's own
+    shutil.rmtree(workspace.folder / ".harness")  # as on another machine
+    return workspace, held[0]
+
+
+def both(workspace: Workspace, *words: str) -> str:
+    """Check beside the lock and against the commit, and return what the gates say."""
+    ran = workspace.run("check", "--against", "HEAD", *words)
+    shutil.rmtree(workspace.folder / ".harness")
+    gates = [line.partition(";")[0] for line in ran.out.splitlines() if line.startswith(("gate", "note"))]
+    assert ran.code == (3 if any(line.startswith("gate") for line in gates) else 0), ran.out + ran.err
+    return "\n".join(gates)
+
+
+def test_a_lock_counts_held_out_cases_and_names_none(agreed: tuple[Workspace, str]) -> None:
+    workspace, name = agreed
+    held = len(list((workspace.folder / "cases").glob("*.in"))) - workspace.run("list").out.count("pairs/")
+    text = (workspace.folder / "harness.lock").read_bytes()
+    assert not any(secret in text for secret in told(workspace, name))
+    assert f" held={held} heldas=".encode() in text
+    assert both(workspace) == both(workspace, "--holdout") == ""
+
+
+@pytest.mark.parametrize("suffix", [".in", ".out"])
+def test_a_held_out_case_that_is_edited_is_a_breach_that_does_not_name_it(
+    agreed: tuple[Workspace, str], suffix: str
+) -> None:
+    workspace, name = agreed
+    text = (workspace.folder / "cases" / f"{name}{suffix}").read_text(encoding="utf-8")
+    edits = (f"{text}{number}" for number in range(99))
+    found = ""
+    while (
+        "pairs: changed held-out cases (against harness.lock)" not in found
+    ):  # an edited input may make it a visible case
+        workspace.write(f"cases/{name}{suffix}", next(edits))
+        found = both(workspace)
+    assert "gate      suite pairs: changed held-out cases (1) (against HEAD)" in found
+    assert name not in found
+    workspace.run("check")
+    workspace.run("lock")
+    assert both(workspace) == "gate      suite pairs: changed held-out cases (1) (against HEAD)"
+
+
+def test_held_out_cases_that_are_removed_are_missed_but_by_an_agent_that_was_not_given_any(
+    agreed: tuple[Workspace, str],
+) -> None:
+    workspace, name = agreed
+    visible = set(re.findall(r"pairs/(\w+)\.in", workspace.run("list").out))
+    for suffix in (".in", ".out"):
+        (workspace.folder / "cases" / f"{name}{suffix}").unlink()
+    found = both(workspace)
+    held = CASES - len(visible)
+    assert f"suite pairs: changed held-out cases ({held - 1}, were {held}) (against harness.lock)" in found
+    assert "suite pairs: changed held-out cases (1) (against HEAD)" in found
+    assert name not in found
+    for path in (workspace.folder / "cases").iterdir():
+        if path.stem not in visible:
+            path.unlink()
+    assert f"suite pairs: changed held-out cases ({held}) (against HEAD)" in both(workspace)
+    ran = workspace.run("check")
+    assert (ran.code, ran.out.splitlines()[1:]) == (
+        0,
+        [f"note: the {held} held-out cases of harness.lock are not here"],
+    )
+    assert workspace.run("check", "--holdout").code == 3
+
+
+@pytest.mark.parametrize("salt", ["salt", None])
+def test_another_table_is_one_breach_and_not_one_of_every_case_that_moves(
+    agreed: tuple[Workspace, str], salt: str | None
+) -> None:
+    workspace, _ = agreed
+    config = (workspace.folder / "harness.toml").read_text(encoding="utf-8")
+    workspace.write("harness.toml", config.replace(HOLDOUT, HOLDOUT.replace("pepper", salt) if salt else ""))
+    says = "gate      target port: changed [holdout]"
+    assert both(workspace) == f"{says} (against harness.lock)\n{says} (against HEAD)"
+
+
+def test_a_new_held_out_case_has_to_be_locked_and_is_nothing_against_a_revision(agreed: tuple[Workspace, str]) -> None:
+    workspace, _ = agreed
+    before = workspace.run("list").out
+    number = 0
+    while workspace.run("list").out.partition("+")[2] == before.partition("+")[2]:
+        (workspace.folder / "cases" / "new.in").unlink(missing_ok=True)
+        workspace.pair("new", f"gnew{number}", f"GNEW{number}")
+        number += 1
+    found = both(workspace)
+    assert "suite pairs: changed held-out cases (" in found
+    assert "against HEAD" not in found
+
+
+def test_a_rule_that_is_looser_for_held_out_cases_only_is_a_breach(agreed: tuple[Workspace, str]) -> None:
+    workspace, name = agreed
+    rule = f'[[suite.rule]]\nmatcher = "text"\ncases = ["{name}.in"]\nnormalize = ["trailing-newlines"]\n'
+    with (workspace.folder / "harness.toml").open("a") as file:
+        file.write(rule)
+    says = "gate      suite pairs: changed held-out cases"
+    assert both(workspace) == f"{says} (against harness.lock)\n{says} (1) (against HEAD)"

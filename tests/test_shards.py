@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -352,6 +353,33 @@ def test_a_reply_that_is_none_is_told(mirror: Workspace, reply: dict[str, Any]) 
     assert ran.code == 2
     assert "its reply to pairs/0.in is none" in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_breaches_are_found_once_and_whole_by_whoever_merges(mirror: Workspace) -> None:
+    mirror.pair("7", "7", "7")
+    mirror.write("skiplist.toml", "format = 1\n")
+    assert mirror.run("check").code == 0
+    assert mirror.run("lock").code == 0
+    for git in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "base"]):
+        subprocess.run(["git", *git], cwd=mirror.folder, check=True)  # noqa: S607 - the user's own
+    for number in (3, 4, 5):
+        mirror.pair(str(number), f"{number}!", f"{number}!")
+    for path in (mirror.folder / "cases").glob("8.*"):
+        path.unlink()
+    mirror.write("skiplist.toml", 'format = 1\n[flaky]\n"pairs/9.in" = "now and then"\n')
+    mirror.config(CAT, top="[limits]\ntimeout = 99")
+    whole = mirror.run("check", "--against", "HEAD")
+    gates = [line for line in whole.out.splitlines() if line.startswith("gate")]
+    assert whole.code == 3
+    assert len(gates) == 2 * (3 + 1 + 1 + 1), "edited, listed, gone, limits"
+    for words in ((), ("--against", "HEAD")):
+        files = shards(mirror, 3, *words)
+        merged = mirror.run("runs", "merge", "--against", "HEAD", *files)
+        assert merged.code == 3
+        assert sorted(line for line in merged.out.splitlines() if line.startswith("gate")) == sorted(gates)
+    alone = mirror.run("runs", "merge", *shards(mirror, 3))
+    told = [line for line in alone.out.splitlines() if line.startswith("gate")]
+    assert sorted(told) == sorted(line for line in gates if "harness.lock" in line)
 
 
 def test_what_a_gate_found_in_a_shard_makes_the_whole_red(mirror: Workspace) -> None:

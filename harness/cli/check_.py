@@ -117,7 +117,7 @@ def command(
         if workers is not None:
             target = replace(target, workers=workers)
         selection = replace(chosen(workspace, cases, suites, stages), shard=shard)
-        with closing(Store(workspace.folder)) as store, _base(workspace, target, ref, allow, reason) as watches:
+        with closing(Store(workspace.folder)) as store, base(workspace, target, ref, allow, reason) as watches:
             if failed:
                 selection = replace(selection, ids=_failed(store, target.name))
             if cluster is not None:
@@ -236,7 +236,7 @@ def _reporter() -> AbstractContextManager[Callable[[Event], None]]:
 
 
 @contextmanager
-def _base(
+def base(
     workspace: Workspace, target: TargetConfig, ref: str | None, allow: tuple[str, ...], reason: str | None
 ) -> Iterator[tuple[Watch, ...]]:
     """Find what to hold the run against, and write down what was allowed once it is over."""

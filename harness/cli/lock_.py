@@ -11,6 +11,7 @@ import click
 from harness.books import common, load
 from harness.errors import UsageError
 from harness.gates import lock as locks
+from harness.gates.holdout import folded
 from harness.gates.lock import Row
 from harness.reading import Reading, Selection
 from harness.session import load_skiplist, open_workspace
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.config import TargetConfig
+    from harness.gates.holdout import Kept
     from harness.gates.lock import Lock
     from harness.model import Content
     from harness.records import StoredRun
@@ -43,13 +45,14 @@ def command(folder: Path, target_name: str | None) -> int:
     if run is None:
         raise UsageError(f"there is no whole run of {target.name!r} to lock; harness check --target {target.name}")
     before = load(workspace)
-    rows, shared = _rows(workspace, target, store, run)
+    rows, shared, kept_back = _rows(workspace, target, store, run)
     found = common(workspace, target, shared)
     cases = Counter(row.case.partition("/")[0] for row in rows)
     passed = Counter(row.case.partition("/")[0] for row in rows if row.outcome == "passed")
-    for (kind, _, suite), parts in found.items():
-        if kind == "suite":
-            found[kind, target.name, suite] = {"cases": str(cases[suite]), "passed": str(passed[suite]), **parts}
+    for suite in {*shared, *(case.partition("/")[0] for case in kept_back)}:
+        counts = {"cases": str(cases[suite]), "passed": str(passed[suite])}
+        held = folded(kept_back, suite) if workspace.config.holdout is not None else {}
+        found["suite", target.name, suite] = {**counts, **held, **found.get(("suite", target.name, suite), {})}
     _replace(workspace.folder / locks.NAME, locks.write(before, target.name, rows, found))
     click.echo(_says(before, rows, target.name, run.id))
     return 0
@@ -57,12 +60,13 @@ def command(folder: Path, target_name: str | None) -> int:
 
 def _rows(
     workspace: Workspace, target: TargetConfig, store: Store, run: StoredRun
-) -> tuple[list[Row], Mapping[str, Mapping[str, Content]]]:
+) -> tuple[list[Row], Mapping[str, Mapping[str, Content]], Mapping[str, Kept]]:
     """Join how the cases are judged now with what they came to. Raises UsageError where that is not of one piece."""
     results = {one.id: (one.outcome, one.achieved or "-", one.plan) for one in store.results(run)}
     rows: list[Row] = []
     shared: dict[str, Mapping[str, Content]] = {}
-    for entry in Reading(workspace, target, load_skiplist(workspace, target), Selection()).entries():
+    reading = Reading(workspace, target, load_skiplist(workspace, target), Selection())
+    for entry in reading.entries():
         case, plan = entry.job.case, entry.plan
         outcome, achieved, then = results.pop(case.id, ("", "", ""))
         if then != plan.hash:
@@ -73,7 +77,7 @@ def _rows(
         rows.append(Row(case.id, target.name, outcome, achieved, plan.allowed.value, plan.parts))
     if results:
         raise UsageError(f"{next(iter(results))} is no more since run {run.id}; harness check, and lock then")
-    return rows, shared
+    return rows, shared, reading.kept_back
 
 
 def _says(before: Lock | None, rows: list[Row], target: str, run: str) -> str:

@@ -153,12 +153,13 @@ def _github(store: Store, workspace: Workspace, run: StoredRun, digest: str) -> 
     from harness.reports.github import MOST, Annotation, shielded, summary  # noqa: PLC0415
 
     _echo(shielded(digest))
-    found = [
-        Annotation(
-            one["says"], " ".join(filter(None, ["GATE", one["case"]])), Place.of(one["place"]) if one["place"] else None
-        )
-        for one in run.summary["breaches"]
-    ]
+    found: list[Annotation] = []
+    for one in run.summary["breaches"][:MOST]:
+        # A breach about a case that is still there, and no line of the books: its input is where to look.
+        result = store.result(run, one["case"]) if one["case"] and not one["place"] else None
+        where = one["place"] or (result.place if result is not None else "")
+        title = " ".join(filter(None, ["GATE", one["case"]]))
+        found.append(Annotation(one["says"], title, Place.of(where) if where else None))
     skips = load_skiplist(workspace, workspace.config.target(run.target))
     for result in store.results(run, "stale"):
         entry = skips.find(result.id)

@@ -10,8 +10,8 @@ import click
 
 from harness.check import Request
 from harness.cli import output
+from harness.cli.check_ import base, tell
 from harness.cli.check_ import run as run_check
-from harness.cli.check_ import tell
 from harness.digest.diff import printable
 from harness.digest.text import by_strength
 from harness.model import strongest
@@ -54,10 +54,17 @@ def _list(folder: Path, target_name: str | None) -> int:
 
 @command.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--against", "ref", metavar="REF", help="Gate what is judged more gently than at this git revision.")
 @output.options
 @click.pass_obj
 def merge(
-    folder: Path, files: tuple[Path, ...], export: Path | None, junit: Path | None, how: Format, budget: int
+    folder: Path,
+    files: tuple[Path, ...],
+    ref: str | None,
+    export: Path | None,
+    junit: Path | None,
+    how: Format,
+    budget: int,
 ) -> int:
     """Make one whole run of the shards of a check, each as `check --shard I/N --json FILE` has written it.
 
@@ -69,7 +76,7 @@ def merge(
         workspace = open_workspace(folder)
         shards = load(files)
         target = workspace.config.target(shards.first("target"))
-        with closing(Store(workspace.folder)) as store:
-            completed = run_check(workspace, Request(target, shards=shards), store)
+        with closing(Store(workspace.folder)) as store, base(workspace, target, ref, (), None) as watches:
+            completed = run_check(workspace, Request(target, shards=shards, watches=watches), store)
             tell(store, workspace, completed.run, output.Output(export, junit, how, budget))
     return strongest(completed.verdicts).exit_code

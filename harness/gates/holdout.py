@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import blake2b
 from math import exp, lgamma, sqrt
 from typing import TYPE_CHECKING
 
 from harness.model import Breach, Gap
-from harness.plan import dumps
+from harness.plan import digest, dumps
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.config import HoldOut
     from harness.errors import Place
-    from harness.model import Case
+    from harness.model import Case, Parts
 
 _Z = 1.959963984540054
 """The normal distribution's quantile for an interval of 95 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of a case that is kept back: how it is judged, and nothing of what it comes to."""
+
+    parts: Parts
+    exact: bool
+    """Whether only the harness's own exact matchers judge it."""
+
+
+def folded(kept: Mapping[str, Kept], suite: str) -> dict[str, str]:
+    """Fingerprint the cases of one suite as a whole, so that a lock tells of a change and names none of them."""
+    lines = sorted(
+        f"{one.parts.input}{one.parts.reference}{one.parts.rule} {case}"
+        for case, one in kept.items()
+        if case.startswith(f"{suite}/")
+    )
+    return {"held": str(len(lines)), "heldas": digest(*lines)}
+
+
+def loosened(before: Kept, now: Kept | None) -> bool:
+    """Whether a case that was kept back is another one, is gone, or has another rule that is not `exact`."""
+    if now is None or (now.parts.input, now.parts.reference) != (before.parts.input, before.parts.reference):
+        return True
+    return now.parts.rule != before.parts.rule and not now.exact
 
 
 def held_out(case: Case, holdout: HoldOut) -> bool:

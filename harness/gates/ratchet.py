@@ -19,6 +19,7 @@ WORDS = {
     "environment": "env",
     "suites": "suites",
     "protect": "[[protect]]",
+    "holdout": "[holdout]",
     "modules": "modules",
     "limits": "limits",
     "reader": "reader or its options",

@@ -32,6 +32,11 @@ ORACLE = ADAPTER / "rust" / "target" / "release" / "minijinja-oracle"
 SUITES = Path(os.environ.get("HARNESS_SUITES", ROOT.parent / "shared" / "suites"))
 WRONG = range(7, 1_000_000, 1000)
 PAUSE = 0.01
+COMMIT = (
+    ("init", "-q"),
+    ("add", "-A"),
+    ("-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "all of it"),
+)
 WORKERS = 4
 MINIJINJA_CASES = 226
 
@@ -71,7 +76,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, {asked.rounds} rounds")
     print(f"{'':38}{'median':>9}{'best':>9}")
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        for measure in (beside_others, memory, start_up, parallel, minijinja):
+        for measure in (beside_others, books, memory, start_up, parallel, minijinja):
             print(flush=True)
             for line in measure(Path(folder), asked.cases, asked.rounds):
                 print(line, flush=True)
@@ -100,6 +105,29 @@ def beside_others(folder: Path, cases: int, rounds: int) -> Iterator[str]:
         ratios = [one.seconds / least.seconds for one, least in zip(took, bare, strict=True)]
         aim = "at most 3, aim 2" if arm.name == "harness check" else ""
         yield row(arm.name, "{:.1f} x", aim, ratios, fastest(took) / fastest(bare), took)
+
+
+def books(folder: Path, cases: int, rounds: int) -> Iterator[str]:
+    """What a person has agreed to, and what was committed, beside nothing to be held against; nothing has changed."""
+    alone, right = corpus(folder, cases)
+    here = folder / "books"
+    shutil.copytree(alone, here, ignore=shutil.ignore_patterns(".harness"))
+    (here / ".gitignore").write_text(".harness/\n")
+    for words in ((*HARNESS, "check"), (*HARNESS, "lock"), *(("git", *one) for one in COMMIT)):
+        done = subprocess.run(words, cwd=here, env=ENVIRONMENT, stdout=subprocess.DEVNULL, check=False)
+        if done.returncode and words[-1] != "check":  # some fail on purpose
+            sys.exit(f"{words} exits with {done.returncode}")
+    arms = [
+        Arm("harness check", (*HARNESS, "check"), alone, right),
+        Arm("beside a harness.lock", (*HARNESS, "check"), here, right),
+        Arm("and --against HEAD", (*HARNESS, "check", "--against", "HEAD"), here, right),
+    ]
+    yield f"{cases} cases held against the books"
+    bare, locked, against = interleaved(arms, rounds)
+    ratios = [one.seconds / least.seconds for one, least in zip(locked, bare, strict=True)]
+    yield row(arms[1].name, "{:.2f} x", "at most 1.1", ratios, fastest(locked) / fastest(bare), locked)
+    above = [one.seconds - least.seconds for one, least in zip(against, locked, strict=True)]
+    yield row(arms[2].name, "{:+.2f} s", "at most 0.5 s", above, fastest(against) - fastest(locked), against)
 
 
 def memory(folder: Path, cases: int, rounds: int) -> Iterator[str]:
