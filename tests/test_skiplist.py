@@ -109,7 +109,7 @@ def test_no_file_is_an_empty_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[todo]\n", "None: the file needs 'format'; add it"),
+        ("[todo]\n", "None: the file needs 'format'; add `format = 1`"),
         ("format = 2\n[new]\n", "1: format 2 is newer than this harness knows (1); upgrade port-harness"),
         (
             "format = 1\n[tdo]\n",
@@ -119,7 +119,7 @@ def test_no_file_is_an_empty_list(tmp_path: Path) -> None:
         ('format = 1\n[todo]\n"s/a" = " "\n', "3: todo.s/a: ' ' is not a reason; correct it"),
         (
             'format = 1\n[todo]\n"s/a" = { reson = "x" }\n',
-            "3: todo.s/a has no key 'reson'; did you mean 'reason'?|3: todo.s/a needs 'reason'; add it",
+            "3: todo.s/a has no key 'reson'; did you mean 'reason'?|3: todo.s/a needs 'reason'; rename 'reson'",
         ),
         (
             'format = 1\n[todo]\n"s/a" = { reason = "x", target = "g" }\n',
